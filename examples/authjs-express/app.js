@@ -1,0 +1,69 @@
+// Auth.js on Express: Sekisho's tables are its database, Sekisho's OpenID Connect is its provider.
+import { ExpressAuth, getSession } from '@auth/express'
+import { sekishoAdapter } from '@sekisho/authjs'
+import express from 'express'
+
+const endpoint = process.env.ENDPOINT ?? 'http://localhost:3001'
+const port = Number(process.env.PORT ?? 3002)
+
+const adapter = await sekishoAdapter({
+  databaseUrl: process.env.DATABASE_URL,
+  dataDir: process.env.SEKISHO_DATA_DIR,
+  secret: process.env.SEKISHO_SECRET,
+})
+
+/** @type {import('@auth/express').ExpressAuthConfig} */
+const config = {
+  trustHost: true,
+  secret: process.env.AUTH_SECRET,
+  adapter,
+  session: { strategy: 'database' },
+  providers: [
+    {
+      id: 'sekisho',
+      name: 'Sekisho',
+      type: 'oidc',
+      issuer: `${endpoint}/oidc`,
+      clientId: process.env.APP_ID,
+      clientSecret: process.env.APP_SECRET,
+      checks: ['pkce', 'state'],
+      authorization: { params: { scope: 'openid profile email' } },
+      // Dangerous where somebody else vouches for the address. Here both sides are the same table of users.
+      allowDangerousEmailAccountLinking: true,
+    },
+    {
+      id: 'email',
+      name: 'E-mail',
+      type: 'email',
+      maxAge: 10 * 60,
+      // A real app sends a mail; this one says on its standard output what the mail would hold.
+      async sendVerificationRequest({ identifier, url }) {
+        console.log(JSON.stringify({ to: identifier, url }))
+      },
+    },
+  ],
+  callbacks: {
+    session: ({ session, user }) => ({
+      expires: session.expires,
+      user: { id: user.id, email: user.email, name: user.name, image: user.image },
+    }),
+  },
+}
+
+const app = express()
+app.use('/auth', ExpressAuth(config))
+
+app.get('/', async (request, response) => {
+  const session = await getSession(request, { ...config, basePath: '/auth' })
+  response.json(session?.user ?? null)
+})
+
+const server = app.listen(port, '127.0.0.1', () => {
+  console.log(JSON.stringify({ url: `http://localhost:${server.address().port}` }))
+})
+
+process.on('SIGTERM', () => {
+  server.close()
+  server.closeAllConnections()
+  void adapter.close()
+})
