@@ -1,0 +1,39 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Browser, type BrowserContext, chromium as driver } from 'playwright-core'
+import { chromium, top } from './machine.ts'
+
+let browser: Browser | null = null
+
+/** A fresh profile of the one Chromium of this run. */
+export async function openBrowser({ scripts }: { scripts: boolean }): Promise<BrowserContext> {
+  browser ??= await driver.launch({
+    executablePath: chromium ?? '',
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  })
+  const context = await browser.newContext({ javaScriptEnabled: scripts, locale: 'en-US' })
+  context.setDefaultTimeout(15_000)
+  return context
+}
+
+export async function closeBrowser(): Promise<void> {
+  await browser?.close()
+  browser = null
+}
+
+/** What the page looked like when a walk failed. */
+export async function keepPicture(context: BrowserContext, name: string): Promise<void> {
+  const folder = join(top, 'test/.cache/pictures')
+  mkdirSync(folder, { recursive: true })
+  for (const [number, page] of context.pages().entries()) {
+    await page.screenshot({ path: join(folder, `${name}-${number}.png`) })
+  }
+}

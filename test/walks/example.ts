@@ -1,0 +1,60 @@
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { node, top } from './machine.ts'
+import { type Running, run, runToEnd } from './process.ts'
+
+/** The folder of an example, with the dependencies that its lock file names. */
+export async function installedExample(name: string): Promise<string> {
+  const folder = join(top, 'examples', name)
+  const lock = createHash('sha256')
+    .update(readFileSync(join(folder, 'package-lock.json')))
+    .digest('hex')
+  const mark = join(folder, 'node_modules/.installed')
+  await oneAtATime(`install-${name}`, async () => {
+    if (existsSync(mark) && readFileSync(mark, 'utf8') === lock) return
+    await runToEnd('npm', ['ci', '--no-audit', '--no-fund', '--ignore-scripts'], { cwd: folder })
+    writeFileSync(mark, lock)
+  })
+  return folder
+}
+
+/** The built program of the Go example. */
+export async function builtShop(): Promise<string> {
+  const folder = join(top, 'examples/go-gin')
+  const program = join(folder, 'bin/shop')
+  await oneAtATime('build-go-gin', async () => {
+    await runToEnd('go', ['build', '-o', program, '.'], { cwd: folder })
+  })
+  return program
+}
+
+export async function startExample(name: string, env: Record<string, string>): Promise<Running> {
+  return run(node, ['app.js'], { cwd: await installedExample(name), env })
+}
+
+// Both databases' walks may want the same folder at once, in two processes.
+async function oneAtATime(name: string, work: () => Promise<void>): Promise<void> {
+  const cache = join(top, 'test/.cache')
+  mkdirSync(cache, { recursive: true })
+  const lock = join(cache, `${name}.lock`)
+  for (let tries = 0; ; tries += 1) {
+    try {
+      mkdirSync(lock)
+      break
+    } catch (error) {
+      if (tries > 600) throw error
+      // Left behind by a run that was killed.
+      if (existsSync(lock) && Date.now() - statSync(lock).mtimeMs > 5 * 60_000) {
+        rmSync(lock, { recursive: true, force: true })
+      }
+      await sleep(500)
+    }
+  }
+  try {
+    await work()
+  } finally {
+    rmSync(lock, { recursive: true, force: true })
+  }
+}
