@@ -12,14 +12,14 @@ export const en = {
     continue: 'Continue',
     change: 'Change',
     show: 'Show',
-    hide: 'Hide',
+    showPassword: 'Show password',
     or: 'or',
     privacy: 'Privacy',
     terms: 'Terms',
     help: 'Help',
     problem: 'Problem',
     refreshed: 'This page was open for a long time, so we refreshed it.',
-    server: 'your account',
+    here: 'this service',
   },
 
   field: {

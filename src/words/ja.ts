@@ -11,14 +11,14 @@ export const ja: Words = {
     continue: '次へ',
     change: '変更',
     show: '表示',
-    hide: '隠す',
+    showPassword: 'パスワードを表示',
     or: 'または',
     privacy: 'プライバシー',
     terms: '利用規約',
     help: 'ヘルプ',
     problem: 'エラー',
     refreshed: 'ページを開いてから時間が経ったため、更新しました。',
-    server: 'アカウント',
+    here: 'このサービス',
   },
 
   field: {

@@ -1,0 +1,63 @@
+import { html } from 'hono/html'
+import { fill } from '../../words/words.ts'
+import { form, otherButton, submit } from './fields.ts'
+import { type Frame, type Html, href, layout } from './layout.ts'
+
+export type MessageName = 'signed-in' | 'signed-out' | 'password-changed' | 'stayed'
+
+export const messageNames: readonly MessageName[] = [
+  'signed-in',
+  'signed-out',
+  'password-changed',
+  'stayed',
+]
+
+/** A page that tells how something ended. */
+export function messagePage(frame: Frame, name: MessageName): Html {
+  const { message } = frame.words
+  const { title, text } = {
+    'signed-in': { title: message.signedInTitle, text: message.signedIn },
+    'signed-out': { title: message.signedOutTitle, text: message.signedOut },
+    'password-changed': { title: message.passwordChangedTitle, text: message.passwordChanged },
+    stayed: { title: message.stayedTitle, text: message.stayed },
+  }[name]
+  const canSignIn = name === 'signed-out' || name === 'password-changed'
+  return layout(frame, {
+    title,
+    body: html`<p>${text}</p>
+${canSignIn && html`<p><a class="btn" href="${href(frame, '/sign-in')}">${name === 'signed-out' ? message.signInAgain : frame.words.register.signIn}</a></p>`}`,
+  })
+}
+
+/** Signing out is asked first: a link on another site must not do it. */
+export function signOutPage(frame: Frame, action: string): Html {
+  const { message, common } = frame.words
+  return layout(frame, {
+    title: message.signOutTitle,
+    body: html`<p>${fill(message.signOut, { app: frame.app?.name ?? common.here })}</p>
+${form(frame, action, html`${submit(message.signOutYes)}${otherButton('stay', message.signOutNo)}`)}`,
+  })
+}
+
+export interface Trouble {
+  title?: string
+  text: string
+  /** What a person may read out to whoever runs the house; the log holds the same. */
+  reference?: string | null
+  /** For developers, on their own machine only: what came, and what was registered. */
+  details?: { received: string; registered: readonly string[] } | null
+}
+
+export function errorPage(frame: Frame, trouble: Trouble): Html {
+  const { error } = frame.words
+  const { details, reference } = trouble
+  return layout(frame, {
+    title: trouble.title ?? error.title,
+    body: html`<p>${trouble.text}</p>
+${
+  details &&
+  html`<dl><dt>${error.received}</dt><dd>${details.received}</dd><dt>${error.registered}</dt>${details.registered.map((one) => html`<dd>${one}</dd>`)}</dl>`
+}
+${reference && html`<p class="muted">${fill(error.reference, { reference })}</p>`}`,
+  })
+}
