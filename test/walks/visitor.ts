@@ -68,7 +68,7 @@ export function visitor({ stopAt }: { stopAt?: (url: string) => boolean } = {}):
     open: (url) => go('GET', url, null),
     submit(page, fields, action) {
       const form = findForm(page, action)
-      const values = new URLSearchParams(form.hidden)
+      const values = new URLSearchParams(form.preset)
       for (const [name, value] of Object.entries(fields)) {
         if (!form.names.has(name)) {
           throw new Error(
@@ -89,7 +89,7 @@ export function visitor({ stopAt }: { stopAt?: (url: string) => boolean } = {}):
 interface Form {
   action: string
   method: string
-  hidden: Record<string, string>
+  preset: Record<string, string>
   names: Set<string>
 }
 
@@ -98,18 +98,20 @@ export function formsOf(page: Page): Form[] {
   return [...page.body.matchAll(/<form\b([^>]*)>([\s\S]*?)<\/form>/gi)].map(
     ([, head = '', inner = '']) => {
       const names = new Set<string>()
-      const hidden: Record<string, string> = {}
+      const preset: Record<string, string> = {}
       for (const [tag] of inner.matchAll(/<(?:input|button|select|textarea)\b[^>]*>/gi)) {
         const name = attribute(tag, 'name')
         if (name === null) continue
         names.add(name)
-        if (/^<input/i.test(tag) && attribute(tag, 'type') === 'hidden')
-          hidden[name] = attribute(tag, 'value') ?? ''
+        const type = attribute(tag, 'type') ?? 'text'
+        if (/^<input/i.test(tag) && !/^(?:checkbox|radio|submit)$/.test(type)) {
+          preset[name] = attribute(tag, 'value') ?? ''
+        }
       }
       return {
         action: attribute(head, 'action') ?? '',
         method: (attribute(head, 'method') ?? 'get').toLowerCase(),
-        hidden,
+        preset,
         names,
       }
     },
