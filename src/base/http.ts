@@ -1,0 +1,66 @@
+import type { Context as HonoContext } from 'hono'
+import type { Context } from './context.ts'
+import { Fault } from './fault.ts'
+
+/** What every face finds in Hono's context: `c.get('ctx')`, made for this request by `main`. */
+export interface Env {
+  Variables: { ctx: Context; requestId: string }
+  Bindings: { incoming?: { socket?: { remoteAddress?: string } } }
+}
+
+/** The largest body that any route reads, in bytes. */
+export const bodyLimit = 1024 * 1024
+
+/** Why a body could not be read; a face says it in its own words. */
+export type BodyProblem = 'too-large' | 'not-utf8' | 'not-json' | 'null-character'
+
+/** The body's text; throws `input_invalid` with `problem` when it is too large or no UTF-8. */
+export async function readText(c: HonoContext): Promise<string> {
+  const declared = Number(c.req.header('content-length') ?? 0)
+  if (declared > bodyLimit) throw unreadable('too-large')
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of c.req.raw.body ?? []) {
+    size += chunk.byteLength
+    if (size > bodyLimit) throw unreadable('too-large')
+    chunks.push(chunk)
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks))
+  } catch {
+    throw unreadable('not-utf8')
+  }
+}
+
+/** The body as JSON. U+0000 is refused anywhere in it: Postgres can keep it in no text. */
+export async function readJson(c: HonoContext): Promise<unknown> {
+  const text = await readText(c)
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    throw unreadable('not-json')
+  }
+  if (text.includes('\\u0000') && hasNullCharacter(value)) throw unreadable('null-character')
+  return value
+}
+
+/** A form's fields, in order; repeated names stay repeated, as OAuth has to notice them. */
+export async function readForm(c: HonoContext): Promise<URLSearchParams> {
+  const form = new URLSearchParams(await readText(c))
+  for (const [name, value] of form) {
+    if (name.includes('\0') || value.includes('\0')) throw unreadable('null-character')
+  }
+  return form
+}
+
+function unreadable(problem: BodyProblem): Fault {
+  return new Fault('input_invalid', { problem })
+}
+
+/** Whether any string within, name or value, holds U+0000. */
+export function hasNullCharacter(value: unknown): boolean {
+  if (typeof value === 'string') return value.includes('\0')
+  if (typeof value !== 'object' || value === null) return false
+  return Object.entries(value).some(([name, inner]) => name.includes('\0') || hasNullCharacter(inner))
+}

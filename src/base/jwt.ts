@@ -1,0 +1,119 @@
+import { createPrivateKey, createPublicKey, KeyObject, sign, verify } from 'node:crypto'
+import { hmacSha256, sameSecret } from './crypto.ts'
+import { unixSeconds } from './time.ts'
+
+/** The algorithms that we sign with and accept of ourselves (RFC 7518, RFC 8037). */
+export type Algorithm = 'HS256' | 'RS256' | 'ES256' | 'ES384' | 'EdDSA'
+
+export interface SigningKey {
+  /** Absent for a bare HS256 secret, as GoTrue has it. */
+  kid: string | null
+  algorithm: Algorithm
+  /** A secret (HS256) or a private key. */
+  private: KeyObject | Uint8Array
+}
+
+export interface VerifyingKey {
+  kid: string | null
+  algorithm: Algorithm
+  public: KeyObject | Uint8Array
+}
+
+export type Claims = Record<string, unknown>
+
+/**
+ * Signs synchronously with `node:crypto`: WebCrypto would queue behind every other job of libuv's pool.
+ * `typ` is `JWT`, or `at+jwt` for access tokens of RFC 9068.
+ */
+export function signJwt(key: SigningKey, claims: Claims, typ = 'JWT'): string {
+  const header = { alg: key.algorithm, typ, ...(key.kid === null ? {} : { kid: key.kid }) }
+  const input = `${encode(header)}.${encode(claims)}`
+  return `${input}.${signature(key, input).toString('base64url')}`
+}
+
+function encode(value: unknown): string {
+  return Buffer.from(JSON.stringify(value)).toString('base64url')
+}
+
+function signature(key: SigningKey, input: string): Buffer {
+  if (!(key.private instanceof KeyObject)) return hmacSha256(key.private, input)
+  return sign(digestOf(key.algorithm), Buffer.from(input), {
+    key: key.private,
+    dsaEncoding: 'ieee-p1363',
+  })
+}
+
+function digestOf(algorithm: Algorithm): string | null {
+  switch (algorithm) {
+    case 'EdDSA':
+      return null
+    case 'ES384':
+      return 'sha384'
+    default:
+      return 'sha256'
+  }
+}
+
+export type JwtOutcome =
+  | { outcome: 'valid'; claims: Claims; header: Claims }
+  | { outcome: 'malformed' | 'unknown-key' | 'bad-signature' | 'expired' | 'not-yet-valid' }
+
+/**
+ * Verifies a JWT that we issued: the key is found by `kid` (or, without one, by algorithm), and the header's algorithm
+ * must equal the key's. `exp` and `nbf` are checked against `now`, with no leeway as GoTrue.
+ */
+export function verifyJwt(token: string, keys: readonly VerifyingKey[], now: Date): JwtOutcome {
+  const parts = token.split('.')
+  const [head, body, mark] = parts
+  if (parts.length !== 3 || head === undefined || body === undefined || mark === undefined) {
+    return { outcome: 'malformed' }
+  }
+  const header = decode(head)
+  const claims = decode(body)
+  if (header === null || claims === null) return { outcome: 'malformed' }
+  const kid = typeof header.kid === 'string' ? header.kid : null
+  const key =
+    keys.find((candidate) => kid !== null && candidate.kid === kid) ??
+    keys.find((candidate) => candidate.algorithm === 'HS256' && header.alg === 'HS256')
+  if (key === undefined || key.algorithm !== header.alg) return { outcome: 'unknown-key' }
+  if (!signatureMatches(key, `${head}.${body}`, Buffer.from(mark, 'base64url'))) {
+    return { outcome: 'bad-signature' }
+  }
+  const seconds = unixSeconds(now)
+  if (claims.exp !== undefined && !(typeof claims.exp === 'number' && seconds < claims.exp)) {
+    return { outcome: 'expired' }
+  }
+  if (claims.nbf !== undefined && !(typeof claims.nbf === 'number' && seconds >= claims.nbf)) {
+    return { outcome: 'not-yet-valid' }
+  }
+  return { outcome: 'valid', claims, header }
+}
+
+function decode(part: string): Claims | null {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(part, 'base64url').toString('utf8'))
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Claims) : null
+  } catch {
+    return null
+  }
+}
+
+function signatureMatches(key: VerifyingKey, input: string, mark: Buffer): boolean {
+  if (!(key.public instanceof KeyObject)) return sameSecret(hmacSha256(key.public, input), mark)
+  return verify(
+    digestOf(key.algorithm),
+    Buffer.from(input),
+    { key: key.public, dsaEncoding: 'ieee-p1363' },
+    mark,
+  )
+}
+
+/** A private JWK as a key object. */
+export function privateKeyOf(jwk: Record<string, unknown>): KeyObject {
+  return createPrivateKey({ key: jwk, format: 'jwk' })
+}
+
+/** A public (or private) JWK as a public key object. */
+export function publicKeyOf(jwk: Record<string, unknown>): KeyObject {
+  return createPublicKey({ key: jwk, format: 'jwk' })
+}

@@ -1,0 +1,91 @@
+import { sql } from 'kysely'
+import type { Tx } from '../base/context.ts'
+import { sqlNow } from './clock.ts'
+import type { Json } from './user.ts'
+
+/** Who a user is elsewhere: (provider, subject). The e-mail address itself is the provider `email`. */
+export interface Identity {
+  id: string
+  userId: string
+  provider: string
+  /** GoTrue's `provider_id`: the subject at the provider; of an `email` identity the user's id. */
+  subject: string
+  data: Json
+  email: string | null
+  lastSignInAt: Date | null
+  createdAt: Date | null
+  updatedAt: Date | null
+}
+
+/** A row as `json_agg` gives it inside the query for users. */
+export interface IdentityRow {
+  id: string
+  user_id: string
+  provider: string
+  provider_id: string
+  identity_data: Json | null
+  email: string | null
+  last_sign_in_at: string | Date | null
+  created_at: string | Date | null
+  updated_at: string | Date | null
+}
+
+export function toIdentity(row: IdentityRow): Identity {
+  return {
+    id: row.id,
+    userId: row.user_id,
+    provider: row.provider,
+    subject: row.provider_id,
+    data: row.identity_data ?? {},
+    email: row.email,
+    lastSignInAt: toDate(row.last_sign_in_at),
+    createdAt: toDate(row.created_at),
+    updatedAt: toDate(row.updated_at),
+  }
+}
+
+function toDate(value: string | Date | null): Date | null {
+  return value === null ? null : new Date(value)
+}
+
+/** Throws a unique violation when somebody has this identity already; it is never taken over. */
+export async function createIdentity(
+  ctx: Tx,
+  identity: { userId: string; provider: string; subject: string; data: Json; signedIn?: boolean },
+): Promise<Identity> {
+  const { rows } = await sql<IdentityRow>`
+    insert into auth.identities (id, user_id, provider, provider_id, identity_data, last_sign_in_at, created_at, updated_at)
+    values (${ctx.random.uuid()}, ${identity.userId}, ${identity.provider}, ${identity.subject},
+      ${JSON.stringify(identity.data)}::text::jsonb, ${sqlNow(ctx)}, ${sqlNow(ctx)}, ${sqlNow(ctx)})
+    returning *`.execute(ctx.db)
+  const [row] = rows
+  if (row === undefined) throw new Error('The identity was not returned.')
+  return toIdentity(row)
+}
+
+/** Adds to an identity's data (a shallow merge) and returns whether it was there. */
+export async function updateIdentityData(
+  ctx: Tx,
+  key: { provider: string; userId: string },
+  data: Json,
+): Promise<boolean> {
+  const { rows } = await sql`
+    update auth.identities set identity_data = identity_data || ${JSON.stringify(data)}::text::jsonb, updated_at = ${sqlNow(ctx)}
+    where user_id = ${key.userId} and provider = ${key.provider} returning id`.execute(ctx.db)
+  return rows.length > 0
+}
+
+export async function findIdentity(
+  ctx: Tx,
+  key: { provider: string; subject: string },
+): Promise<Identity | null> {
+  const { rows } = await sql<IdentityRow>`
+    select * from auth.identities where provider = ${key.provider} and provider_id = ${key.subject}`.execute(ctx.db)
+  return rows[0] === undefined ? null : toIdentity(rows[0])
+}
+
+/** Returns whether there was one. */
+export async function deleteIdentity(ctx: Tx, id: string): Promise<boolean> {
+  const { rows } = await sql`delete from auth.identities where id = ${id} returning id`.execute(ctx.db)
+  return rows.length > 0
+}

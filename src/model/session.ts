@@ -1,0 +1,171 @@
+import { sql } from 'kysely'
+import type { Tx } from '../base/context.ts'
+import { sha256 } from '../base/crypto.ts'
+import { sqlAfter, sqlNow } from './clock.ts'
+import { isUuid } from './uuid.ts'
+
+export type Aal = 'aal1' | 'aal2' | 'aal3'
+
+/** How a user proved who they are (GoTrue's names, which `amr` claims carry). */
+export type AuthenticationMethod =
+  | 'password'
+  | 'otp'
+  | 'magiclink'
+  | 'recovery'
+  | 'invite'
+  | 'email/signup'
+  | 'email_change'
+  | 'anonymous'
+  | 'oauth'
+  | 'passkey'
+  | 'totp'
+  | 'mfa/phone'
+  | 'mfa/webauthn'
+  | 'sso/saml'
+  | 'web3'
+  | 'oauth_provider/authorization_code'
+
+export interface Amr {
+  method: string
+  at: Date
+}
+
+/** One sign-in of one user on one device, whoever carries it: a row of `auth.sessions`. */
+export interface Session {
+  id: string
+  userId: string
+  aal: Aal
+  /** Newest first. */
+  amr: Amr[]
+  createdAt: Date
+  refreshedAt: Date | null
+  /** The session ends at this time, whatever carries it. */
+  notAfter: Date | null
+  userAgent: string | null
+  ip: string | null
+  tag: string | null
+}
+
+/** What carries a session beside GoTrue's refresh token: a browser's cookie, or Auth.js' session token. */
+export type Carrier = 'browser' | 'authjs'
+
+export interface SessionRow {
+  id: string
+  user_id: string
+  aal: Aal | null
+  created_at: Date | null
+  refreshed_at: Date | null
+  not_after: Date | null
+  user_agent: string | null
+  ip: string | null
+  tag: string | null
+  amr: { method: string; at: string }[] | null
+}
+
+export function toSession(row: SessionRow): Session {
+  return {
+    id: row.id,
+    userId: row.user_id,
+    aal: row.aal ?? 'aal1',
+    amr: (row.amr ?? []).map(({ method, at }) => ({ method, at: new Date(at) })),
+    createdAt: row.created_at ?? new Date(0),
+    refreshedAt: row.refreshed_at,
+    notAfter: row.not_after,
+    userAgent: row.user_agent,
+    ip: row.ip,
+    tag: row.tag,
+  }
+}
+
+/** Columns of a session `s` with its methods, newest first, for a `select`. */
+export const sessionColumns = sql`s.id, s.user_id, s.aal::text as aal, s.created_at, s.refreshed_at, s.not_after, s.user_agent,
+  host(s.ip) as ip, s.tag,
+  (select json_agg(json_build_object('method', c.authentication_method, 'at', c.updated_at) order by c.updated_at desc)
+     from auth.mfa_amr_claims c where c.session_id = s.id) as amr`
+
+/**
+ * Begins a session with the method that the user came by, in one statement. Only `admit` (flows/admit.ts) and the
+ * Auth.js adapter call it: every sign-in passes the one door.
+ */
+export async function createSession(
+  ctx: Tx,
+  session: { userId: string; method: AuthenticationMethod; notAfter?: Date | null },
+): Promise<Session> {
+  const id = ctx.random.uuid()
+  const now = sqlNow(ctx)
+  const { rows } = await sql<SessionRow>`
+    with s as (
+      insert into auth.sessions (id, user_id, created_at, updated_at, aal, not_after, user_agent, ip)
+      values (${id}, ${session.userId}, ${now}, ${now}, 'aal1', ${session.notAfter ?? null}, ${ctx.client.userAgent}, ${ctx.client.ip}::inet)
+      returning *),
+    claim as (
+      insert into auth.mfa_amr_claims (id, session_id, authentication_method, created_at, updated_at)
+      select ${ctx.random.uuid()}, id, ${session.method}, ${now}, ${now} from s
+      returning authentication_method, updated_at)
+    select s.id, s.user_id, s.aal::text as aal, s.created_at, s.refreshed_at, s.not_after, s.user_agent, host(s.ip) as ip, s.tag,
+      json_build_array(json_build_object('method', claim.authentication_method, 'at', claim.updated_at)) as amr
+    from s, claim`.execute(ctx.db)
+  const [row] = rows
+  if (row === undefined) throw new Error('The session was not returned.')
+  return toSession(row)
+}
+
+/** Null for a session that has ended, that is past its end, or that never was. */
+export async function findSession(ctx: Tx, id: string): Promise<Session | null> {
+  if (!isUuid(id)) return null
+  const { rows } = await sql<SessionRow>`
+    select ${sessionColumns} from auth.sessions s
+    where s.id = ${id} and (s.not_after is null or s.not_after > ${sqlNow(ctx)})`.execute(ctx.db)
+  return rows[0] === undefined ? null : toSession(rows[0])
+}
+
+export async function listSessions(ctx: Tx, userId: string): Promise<Session[]> {
+  if (!isUuid(userId)) return []
+  const { rows } = await sql<SessionRow>`
+    select ${sessionColumns} from auth.sessions s
+    where s.user_id = ${userId} and (s.not_after is null or s.not_after > ${sqlNow(ctx)})
+    order by s.created_at desc`.execute(ctx.db)
+  return rows.map(toSession)
+}
+
+/** Gives the session a carrier and returns the secret that the carrier holds; only its hash is kept. */
+export async function carrySession(
+  ctx: Tx,
+  sessionId: string,
+  carrier: Carrier,
+  lifetime: number,
+): Promise<{ token: string }> {
+  const token = ctx.random.token()
+  await sql`
+    insert into idp.session_tokens (hash, session_id, carrier, created_at, expires_at)
+    values (${sha256(token)}, ${sessionId}, ${carrier}, ${sqlNow(ctx)}, ${sqlAfter(ctx, lifetime)})`.execute(ctx.db)
+  return { token }
+}
+
+/** The session behind a carrier's secret; null when the carrier or the session has ended. */
+export async function findCarriedSession(ctx: Tx, token: string, carrier: Carrier): Promise<Session | null> {
+  const { rows } = await sql<SessionRow>`
+    select ${sessionColumns} from idp.session_tokens t join auth.sessions s on s.id = t.session_id
+    where t.hash = ${sha256(token)} and t.carrier = ${carrier} and t.expires_at > ${sqlNow(ctx)}
+      and (s.not_after is null or s.not_after > ${sqlNow(ctx)})`.execute(ctx.db)
+  return rows[0] === undefined ? null : toSession(rows[0])
+}
+
+/** Ends one session; every carrier, grant and token of it falls by cascade. Returns whether there was one. */
+export async function endSession(ctx: Tx, id: string): Promise<boolean> {
+  if (!isUuid(id)) return false
+  const { rows } = await sql`delete from auth.sessions where id = ${id} returning id`.execute(ctx.db)
+  return rows.length > 0
+}
+
+/** Ends all sessions of a user, whichever face began them, and returns their ids. */
+export async function endSessionsOf(
+  ctx: Tx,
+  userId: string,
+  { except }: { except?: string | undefined } = {},
+): Promise<string[]> {
+  const { rows } = await sql<{ id: string }>`
+    delete from auth.sessions where user_id = ${userId} and (${except ?? null}::uuid is null or id <> ${except ?? null}::uuid)
+    returning id`.execute(ctx.db)
+  return rows.map(({ id }) => id)
+}
