@@ -13,23 +13,39 @@ export interface Brand {
 
 /** The part of the sign-in experience that speaks of looks, in Logto's shape. */
 export interface Looks {
-  color?: { primaryColor?: string; isDarkModeEnabled?: boolean; darkPrimaryColor?: string }
-  branding?: { logoUrl?: string; darkLogoUrl?: string; favicon?: string }
-  termsOfUseUrl?: string | null
-  privacyPolicyUrl?: string | null
-  supportEmail?: string | null
-  supportWebsiteUrl?: string | null
+  color?: {
+    primaryColor?: string | undefined
+    isDarkModeEnabled?: boolean | undefined
+    darkPrimaryColor?: string | undefined
+  }
+  branding?: {
+    logoUrl?: string | undefined
+    darkLogoUrl?: string | undefined
+    favicon?: string | undefined
+  }
+  termsOfUseUrl?: string | null | undefined
+  privacyPolicyUrl?: string | null | undefined
+  supportEmail?: string | null | undefined
+  supportWebsiteUrl?: string | null | undefined
 }
 
 export function brandOf(looks: Looks): Brand {
   const { color = {}, branding = {} } = looks
-  const light = isColor(color.primaryColor) ? properties(color.primaryColor, '#f6f7f9') : ''
-  const dark = isColor(color.darkPrimaryColor) ? properties(color.darkPrimaryColor, '#191c21') : ''
+  const primary = isColor(color.primaryColor) ? longForm(color.primaryColor) : null
+  // Without a colour of its own, the dark theme has the light one's, as bright as dark ground needs.
+  const darkPrimary = isColor(color.darkPrimaryColor)
+    ? longForm(color.darkPrimaryColor)
+    : primary && legible(primary, '#191c21')
+  const light = primary && properties(primary, '#f6f7f9')
+  const dark = darkPrimary && properties(darkPrimary, '#191c21')
   const hasDark = color.isDarkModeEnabled !== false
   return {
-    css:
-      (light && `:root{${light}}`) +
-      (hasDark && dark && `@media(prefers-color-scheme:dark){:root:root:root{${dark}}}`),
+    css: [
+      light && `:root{${light}}`,
+      hasDark && dark && `@media(prefers-color-scheme:dark){:root:root:root{${dark}}}`,
+    ]
+      .filter(Boolean)
+      .join(''),
     theme: hasDark ? 'both' : 'light',
     logo: webAddress(branding.logoUrl),
     darkLogo: webAddress(branding.darkLogoUrl),
@@ -46,8 +62,7 @@ export function contrast(one: string, other: string): number {
   return (light + 0.05) / (dark + 0.05)
 }
 
-function properties(color: string, background: string): string {
-  const brand = longForm(color)
+function properties(brand: string, background: string): string {
   const onBrand = contrast(brand, '#ffffff') >= 4.5 ? '#ffffff' : '#14161a'
   // A tone between, on which neither reads well, gets the better of black and white.
   const text = contrast(brand, onBrand) >= 4.5 ? onBrand : '#000000'
