@@ -27,7 +27,7 @@ export function onOneLine(text: string): string {
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
-const breaks = /[\u0000-\u0008\u000a-\u001f\u007f\u0085\u2028\u2029]/g
+const breaks = /[\u0000-\u0008\u000a-\u001f\u007f\u0085\u2028\u2029]+/g
 
 /** `Name <address>` or a bare address, as people write them in a form; null for anything else. */
 export function readMailbox(text: string): Mailbox | null {

@@ -30,7 +30,10 @@ export interface Message {
   to: string
   type: MessageType
   payload: MessagePayload
-  /** Where a template of our own was rendered already: sent as it is, and the deliveries are not looked at. */
+  /**
+   * Where a template of our own was rendered already: sent as it is, and the deliveries are not looked at.
+   * The payload still names code and link, so that they can be kept out of failures.
+   */
   content?: MessageContent
 }
 

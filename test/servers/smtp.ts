@@ -30,10 +30,16 @@ export interface Smtp {
 export interface SmtpOptions extends SMTPServerOptions {
   /** Who may sign in; without it anybody may send without signing in. */
   account?: { user: string; pass: string }
+  /** The loopback address to listen on. */
+  host?: string
 }
 
 /** A real SMTP server on loopback. Its certificate is self-signed unless the options say another. */
-export async function startSmtp({ account, ...options }: SmtpOptions = {}): Promise<Smtp> {
+export async function startSmtp({
+  account,
+  host = '127.0.0.1',
+  ...options
+}: SmtpOptions = {}): Promise<Smtp> {
   const messages: SmtpMessage[] = []
   let refusal: { status: number; text: string } | null = null
   const server = new SMTPServer({
@@ -62,7 +68,7 @@ export async function startSmtp({ account, ...options }: SmtpOptions = {}): Prom
   })
   // A client that turns away at a wrong certificate is not this server's failure.
   server.on('error', () => {})
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  await new Promise<void>((resolve) => server.listen(0, host, resolve))
   return {
     port: (server.server.address() as AddressInfo).port,
     messages,
