@@ -13,6 +13,7 @@ export type {
   Outside,
 } from './connector.ts'
 export { checkConfig, messageTypes } from './connector.ts'
+export { smtpConnectorId } from './smtp.ts'
 
 export const emailConnectors: readonly EmailConnector[] = [mailgun, smtp]
 

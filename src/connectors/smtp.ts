@@ -6,8 +6,10 @@ import { exampleDeliveries, headerText, pickDelivery, rawDelivery } from './deli
 import { failuresOf, harmless, patience } from './failure.ts'
 import { fill, fillHeader, fillHtml } from './template.ts'
 
-const id = 'simple-mail-transfer-protocol'
-const failed = failuresOf(id)
+/** The SMTP server of `GOTRUE_SMTP_*` is reached by the same connector. */
+export const smtpConnectorId = 'simple-mail-transfer-protocol'
+
+const failed = failuresOf(smtpConnectorId)
 
 const mailbox = z
   .string()
@@ -70,8 +72,8 @@ const config = z.object({
 type SmtpConfig = z.output<typeof config>
 
 export const smtp: EmailConnector = emailConnector({
-  id,
-  target: id,
+  id: smtpConnectorId,
+  target: smtpConnectorId,
   name: { en: 'SMTP', ja: 'SMTP' },
   description: {
     en: 'Sends e-mail through any SMTP server.',
@@ -150,8 +152,9 @@ interface Content {
 
 function contentOf({ type, payload, content }: Message, config: SmtpConfig): Content {
   if (content) {
-    if (!isHeaderSafe(content.subject)) throw failed('header')
-    return { replyTo: config.replyTo, ...content }
+    const { subject, html, text } = content
+    if (!isHeaderSafe(subject)) throw failed('header')
+    return { subject, html, text, replyTo: config.replyTo }
   }
   const templates = config.templates.map(({ usageType, contentType, content, ...rest }) => {
     const body = contentType === 'text/html' ? { html: content } : { text: content }
@@ -161,7 +164,7 @@ function contentOf({ type, payload, content }: Message, config: SmtpConfig): Con
     ...config.deliveries,
     ...Object.fromEntries(templates),
   }
-  const { subject, html, text, replyTo } = pickDelivery(id, deliveries, type)
+  const { subject, html, text, replyTo } = pickDelivery(smtpConnectorId, deliveries, type)
   return {
     subject: subject && fillHeader(subject, payload),
     html: html && fillHtml(html, payload),
@@ -205,13 +208,8 @@ function connection({ host, port, auth, tls, servername, name, ...config }: Smtp
     auth: auth && { user: auth.user, pass: auth.pass },
     servername,
     name,
-    tls: defined(tls ?? {}),
+    tls,
   }
-}
-
-// Node's TLS takes a key that is there but undefined for a wish of its own.
-function defined<T extends object>(options: T) {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
 }
 
 const timeouts = ['ETIMEDOUT', 'EABORT']
