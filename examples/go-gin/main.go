@@ -3,7 +3,9 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log"
+	"net"
 	"net/http"
 	"os"
 
@@ -62,6 +64,10 @@ func main() {
 	router.GET("/sign-out", gate.signOut)
 	router.GET("/user-info", gate.userInfo)
 
-	log.Printf("listening on %s", s.BaseURL)
-	log.Fatal(router.Run("127.0.0.1:" + s.Port))
+	listener, err := net.Listen("tcp", "127.0.0.1:"+s.Port)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("{\"url\":%q}\n", s.BaseURL)
+	log.Fatal(router.RunListener(listener))
 }

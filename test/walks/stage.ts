@@ -69,9 +69,28 @@ export function application(id: string, home: string, callback: string) {
   }
 }
 
-/** What our confidential clients put before a token request. */
-export function basic({ id, secret }: { id: string; secret: string }): string {
-  return `Basic ${Buffer.from(`${encodeURIComponent(id)}:${encodeURIComponent(secret)}`).toString('base64')}`
+export type Application = ReturnType<typeof application>
+
+export interface Account {
+  id: string
+  email: string
+  password: string
+}
+
+/** Somebody whom an admin made, confirmed and with a password. */
+export async function createAccount(server: Server, email = freshEmail()): Promise<Account> {
+  const account = { email, password: 'correct horse battery' }
+  const answer = await fetch(`${server.url}/auth/v1/admin/users`, {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${server.serviceRoleKey}`,
+      'content-type': 'application/json',
+    },
+    body: JSON.stringify({ ...account, email_confirm: true }),
+  })
+  if (answer.status !== 200) throw new Error(`${answer.status}: ${await answer.text()}`)
+  const { id }: { id: string } = await answer.json()
+  return { ...account, id }
 }
 
 let count = 0
