@@ -61,7 +61,15 @@ function integer(
   }
 }
 
-const goUnits: Record<string, number> = { ns: 1e-6, us: 1e-3, µs: 1e-3, ms: 1, s: second, m: minute, h: hour }
+const goUnits: Record<string, number> = {
+  ns: 1e-6,
+  us: 1e-3,
+  µs: 1e-3,
+  ms: 1,
+  s: second,
+  m: minute,
+  h: hour,
+}
 
 /** A Go duration (`1h30m`, `90s`) in milliseconds; null when it is none. */
 export function parseGoDuration(text: string): number | null {
@@ -88,7 +96,11 @@ function list(name: string, fallback: readonly string[]): Variable<readonly stri
   return {
     names: [name],
     fallback,
-    parse: (value) => value.split(',').map((item) => item.trim()).filter((item) => item !== ''),
+    parse: (value) =>
+      value
+        .split(',')
+        .map((item) => item.trim())
+        .filter((item) => item !== ''),
   }
 }
 
@@ -167,7 +179,9 @@ const gotrueVariables = {
   refreshTokenReuseSeconds: integer(['GOTRUE_SECURITY_REFRESH_TOKEN_REUSE_INTERVAL'], 10),
   refreshTokenAllowReuse: flag('GOTRUE_SECURITY_REFRESH_TOKEN_ALLOW_REUSE', false),
   /** 2 keeps no bearer value at rest; 1 (GoTrue: also 0) writes rows of `auth.refresh_tokens`. */
-  refreshTokenAlgorithm: integer(['GOTRUE_SECURITY_REFRESH_TOKEN_ALGORITHM_VERSION'], 2, { max: 2 }),
+  refreshTokenAlgorithm: integer(['GOTRUE_SECURITY_REFRESH_TOKEN_ALGORITHM_VERSION'], 2, {
+    max: 2,
+  }),
   sessionsTimebox: duration('GOTRUE_SESSIONS_TIMEBOX', null),
   sessionsInactivity: duration('GOTRUE_SESSIONS_INACTIVITY_TIMEOUT', null),
   auditToPostgres: {
@@ -181,7 +195,8 @@ type Values<T extends Record<string, Variable<unknown>>> = {
 }
 
 /** The configuration: read once, frozen. Milliseconds for durations, unless a name says seconds. */
-export interface Config extends Omit<Values<typeof serverVariables>, 'publicUrl' | 'host' | 'secret'> {
+export interface Config
+  extends Omit<Values<typeof serverVariables>, 'publicUrl' | 'host' | 'secret'> {
   readonly mode: Mode
   readonly host: string
   /** The origin of everything, without a slash at its end: `https://id.example.com`. */
@@ -256,18 +271,31 @@ export function readConfig(sources: ConfigSources): Config {
     if (flags[name] !== undefined) origins[name] = 'flag'
   }
   const publicUrl =
-    flags.publicUrl ?? server.publicUrl?.replace(/\/auth\/v1$/, '') ?? (mode === 'dev' ? `http://localhost:${port}` : '')
+    flags.publicUrl ??
+    server.publicUrl?.replace(/\/auth\/v1$/, '') ??
+    (mode === 'dev' ? `http://localhost:${port}` : '')
   const secret = server.secret ?? sources.storedSecret ?? ''
-  if (server.secret === null && sources.storedSecret !== undefined) origins.secret = 'data directory'
+  if (server.secret === null && sources.storedSecret !== undefined)
+    origins.secret = 'data directory'
 
   if (mode === 'start') {
-    if (server.databaseUrl === null) problems.push('DATABASE_URL is missing: postgres://user:password@host:5432/database.')
-    if (publicUrl === '') problems.push('SEKISHO_PUBLIC_URL is missing: the URL at which browsers reach this server, e.g. https://id.example.com.')
-    if (secret === '') problems.push('SEKISHO_SECRET is missing: 32 characters or more, e.g. from `openssl rand -base64 32`. Keep it: it opens what is encrypted in the database.')
+    if (server.databaseUrl === null)
+      problems.push('DATABASE_URL is missing: postgres://user:password@host:5432/database.')
+    if (publicUrl === '')
+      problems.push(
+        'SEKISHO_PUBLIC_URL is missing: the URL at which browsers reach this server, e.g. https://id.example.com.',
+      )
+    if (secret === '')
+      problems.push(
+        'SEKISHO_SECRET is missing: 32 characters or more, e.g. from `openssl rand -base64 32`. Keep it: it opens what is encrypted in the database.',
+      )
   }
-  if (secret !== '' && secret.length < 32) problems.push('SEKISHO_SECRET is too short: 32 characters or more.')
+  if (secret !== '' && secret.length < 32)
+    problems.push('SEKISHO_SECRET is too short: 32 characters or more.')
   if (gotrue.jwtSecret !== null && gotrue.jwtSecret.length < 32) {
-    problems.push('GOTRUE_JWT_SECRET is too short for HS256: 32 characters or more (RFC 7518 § 3.2).')
+    problems.push(
+      'GOTRUE_JWT_SECRET is too short for HS256: 32 characters or more (RFC 7518 § 3.2).',
+    )
   }
   if (problems.length > 0) throw new ConfigError(problems)
 
@@ -289,7 +317,9 @@ export function readConfig(sources: ConfigSources): Config {
 }
 
 const knownNames = new Set(
-  [...Object.values(serverVariables), ...Object.values(gotrueVariables)].flatMap(({ names }) => names),
+  [...Object.values(serverVariables), ...Object.values(gotrueVariables)].flatMap(
+    ({ names }) => names,
+  ),
 )
 
 function deepFreeze<T extends object>(value: T): T {

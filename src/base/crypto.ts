@@ -63,7 +63,9 @@ export function unseal(secret: RootSecret, place: string, sealed: string): strin
     .setAAD(Buffer.from(place))
     .setAuthTag(bytes.subarray(-16))
   try {
-    return Buffer.concat([decipher.update(bytes.subarray(0, -16)), decipher.final()]).toString('utf8')
+    return Buffer.concat([decipher.update(bytes.subarray(0, -16)), decipher.final()]).toString(
+      'utf8',
+    )
   } catch (cause) {
     throw new Error(`${place} does not open: was SEKISHO_SECRET changed?`, { cause })
   }

@@ -62,5 +62,7 @@ function unreadable(problem: BodyProblem): Fault {
 export function hasNullCharacter(value: unknown): boolean {
   if (typeof value === 'string') return value.includes('\0')
   if (typeof value !== 'object' || value === null) return false
-  return Object.entries(value).some(([name, inner]) => name.includes('\0') || hasNullCharacter(inner))
+  return Object.entries(value).some(
+    ([name, inner]) => name.includes('\0') || hasNullCharacter(inner),
+  )
 }

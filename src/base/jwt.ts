@@ -92,7 +92,9 @@ export function verifyJwt(token: string, keys: readonly VerifyingKey[], now: Dat
 function decode(part: string): Claims | null {
   try {
     const value: unknown = JSON.parse(Buffer.from(part, 'base64url').toString('utf8'))
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Claims) : null
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Claims)
+      : null
   } catch {
     return null
   }

@@ -28,6 +28,7 @@ function matches(password: string, hash: string): boolean {
 
 /** A hash may come from an import: its cost is bounded before any work is done. */
 function withinCeilings(hash: string): boolean {
-  const cost = (name: string) => Number(new RegExp(`[$,]${name}=(\\d+)`).exec(hash)?.[1] ?? Number.NaN)
+  const cost = (name: string) =>
+    Number(new RegExp(`[$,]${name}=(\\d+)`).exec(hash)?.[1] ?? Number.NaN)
   return cost('m') <= 131_072 && cost('t') <= 16 && cost('p') <= 8
 }

@@ -18,7 +18,10 @@ const queueLimit = 128
  * shared pool would starve every signature. Started with the first password, it does not keep the process alive.
  */
 let worker: Worker | null = null
-const waiting = new Map<number, { resolve(answer: PasswordAnswer): void; reject(error: Error): void }>()
+const waiting = new Map<
+  number,
+  { resolve(answer: PasswordAnswer): void; reject(error: Error): void }
+>()
 let nextId = 1
 
 function startedWorker(): Worker {

@@ -1,9 +1,15 @@
 import { generateKeyPairSync } from 'node:crypto'
-import { sql } from 'kysely'
 import { calculateJwkThumbprint } from 'jose'
+import { sql } from 'kysely'
 import type { Tx } from '../base/context.ts'
 import { seal, secretOf, unseal } from '../base/crypto.ts'
-import { type Algorithm, privateKeyOf, publicKeyOf, type SigningKey, type VerifyingKey } from '../base/jwt.ts'
+import {
+  type Algorithm,
+  privateKeyOf,
+  publicKeyOf,
+  type SigningKey,
+  type VerifyingKey,
+} from '../base/jwt.ts'
 import { sqlNow } from './clock.ts'
 import { record } from './event.ts'
 
@@ -11,7 +17,10 @@ import { record } from './event.ts'
 export type KeyPurpose = 'gotrue' | 'oidc'
 
 /** P-384 is what Logto signs with: API servers of its users name ES384 in their configuration. */
-const algorithms = { gotrue: 'ES256', oidc: 'ES384' } as const satisfies Record<KeyPurpose, Algorithm>
+const algorithms = { gotrue: 'ES256', oidc: 'ES384' } as const satisfies Record<
+  KeyPurpose,
+  Algorithm
+>
 
 export interface Key {
   id: string
@@ -101,13 +110,18 @@ async function createKey(ctx: Tx, purpose: KeyPurpose): Promise<void> {
   const { kty, crv, x, y } = publicKey.export({ format: 'jwk' }) as Record<string, string>
   const bare = { kty: String(kty), crv: String(crv), x: String(x), y: String(y) }
   const id = await calculateJwkThumbprint(bare)
-  const sealed = seal(secretOf(ctx.config), placeOf(id), JSON.stringify(privateKey.export({ format: 'jwk' })))
+  const sealed = seal(
+    secretOf(ctx.config),
+    placeOf(id),
+    JSON.stringify(privateKey.export({ format: 'jwk' })),
+  )
   const publicJwk = { ...bare, use: 'sig', alg: algorithm, kid: id }
   const { rows } = await sql`
     insert into idp.keys (id, purpose, algorithm, public_jwk, sealed_private, state, created_at)
     values (${id}, ${purpose}, ${algorithm}, ${JSON.stringify(publicJwk)}::text::jsonb, ${sealed}, 'current', ${sqlNow(ctx)})
     on conflict do nothing returning id`.execute(ctx.db)
-  if (rows.length > 0) await record(ctx, { type: 'key.created', details: { purpose, algorithm, kid: id } })
+  if (rows.length > 0)
+    await record(ctx, { type: 'key.created', details: { purpose, algorithm, kid: id } })
 }
 
 function placeOf(id: string): string {

@@ -16,7 +16,9 @@ export async function take(
     on conflict (key) do update set
       count = case when l.resets_at <= ${sqlNow(ctx)} then 1 else l.count + 1 end,
       resets_at = case when l.resets_at <= ${sqlNow(ctx)} then excluded.resets_at else l.resets_at end
-    returning count, (extract(epoch from resets_at - ${sqlNow(ctx)}) * 1000)::float8 as wait`.execute(ctx.db)
+    returning count, (extract(epoch from resets_at - ${sqlNow(ctx)}) * 1000)::float8 as wait`.execute(
+    ctx.db,
+  )
   const [row] = rows
   if (row === undefined || row.count <= limit) return { allowed: true }
   return { allowed: false, retryAfter: Math.max(0, row.wait) }

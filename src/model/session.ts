@@ -138,12 +138,18 @@ export async function carrySession(
   const token = ctx.random.token()
   await sql`
     insert into idp.session_tokens (hash, session_id, carrier, created_at, expires_at)
-    values (${sha256(token)}, ${sessionId}, ${carrier}, ${sqlNow(ctx)}, ${sqlAfter(ctx, lifetime)})`.execute(ctx.db)
+    values (${sha256(token)}, ${sessionId}, ${carrier}, ${sqlNow(ctx)}, ${sqlAfter(ctx, lifetime)})`.execute(
+    ctx.db,
+  )
   return { token }
 }
 
 /** The session behind a carrier's secret; null when the carrier or the session has ended. */
-export async function findCarriedSession(ctx: Tx, token: string, carrier: Carrier): Promise<Session | null> {
+export async function findCarriedSession(
+  ctx: Tx,
+  token: string,
+  carrier: Carrier,
+): Promise<Session | null> {
   const { rows } = await sql<SessionRow>`
     select ${sessionColumns} from idp.session_tokens t join auth.sessions s on s.id = t.session_id
     where t.hash = ${sha256(token)} and t.carrier = ${carrier} and t.expires_at > ${sqlNow(ctx)}
@@ -154,7 +160,9 @@ export async function findCarriedSession(ctx: Tx, token: string, carrier: Carrie
 /** Ends one session; every carrier, grant and token of it falls by cascade. Returns whether there was one. */
 export async function endSession(ctx: Tx, id: string): Promise<boolean> {
   if (!isUuid(id)) return false
-  const { rows } = await sql`delete from auth.sessions where id = ${id} returning id`.execute(ctx.db)
+  const { rows } = await sql`delete from auth.sessions where id = ${id} returning id`.execute(
+    ctx.db,
+  )
   return rows.length > 0
 }
 

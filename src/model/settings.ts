@@ -11,12 +11,18 @@ export const signInExperience = z.object({
     .prefault({}),
   color: z
     .object({
-      primaryColor: z.string().regex(/^#[0-9a-fA-F]{6}$/).default('#5d34f2'),
+      primaryColor: z
+        .string()
+        .regex(/^#[0-9a-fA-F]{6}$/)
+        .default('#5d34f2'),
       isDarkModeEnabled: z.boolean().default(true),
     })
     .prefault({}),
   languageInfo: z
-    .object({ autoDetect: z.boolean().default(true), fallbackLanguage: z.enum(['en', 'ja']).default('en') })
+    .object({
+      autoDetect: z.boolean().default(true),
+      fallbackLanguage: z.enum(['en', 'ja']).default('en'),
+    })
     .prefault({}),
   termsOfUseUrl: z.string().url().nullable().default(null),
   privacyPolicyUrl: z.string().url().nullable().default(null),
@@ -32,7 +38,9 @@ export const signInExperience = z.object({
             isPasswordPrimary: z.boolean().default(false),
           }),
         )
-        .default([{ identifier: 'email', password: true, verificationCode: true, isPasswordPrimary: false }]),
+        .default([
+          { identifier: 'email', password: true, verificationCode: true, isPasswordPrimary: false },
+        ]),
     })
     .prefault({}),
   signUp: z
@@ -54,18 +62,28 @@ type Value<T extends Topic> = z.infer<(typeof topics)[T]>
 /** Settings of one topic, with defaults where nothing was set. Cached for seconds. */
 export function findSettings<T extends Topic>(ctx: Tx, topic: T): Promise<Value<T>> {
   return ctx.cache.get(`settings:${topic}`, ctx.now(), async () => {
-    const { rows } = await sql<{ value: unknown }>`select value from idp.settings where topic = ${topic}`.execute(ctx.db)
+    const { rows } = await sql<{
+      value: unknown
+    }>`select value from idp.settings where topic = ${topic}`.execute(ctx.db)
     return topics[topic].parse(rows[0]?.value ?? {}) as Value<T>
   })
 }
 
 /** Merges `change` into a topic, key by key at the first level, and returns the whole. Throws a ZodError on a wrong shape. */
-export async function updateSettings<T extends Topic>(ctx: Tx, topic: T, change: unknown): Promise<Value<T>> {
-  const { rows } = await sql<{ value: object }>`select value from idp.settings where topic = ${topic} for update`.execute(ctx.db)
+export async function updateSettings<T extends Topic>(
+  ctx: Tx,
+  topic: T,
+  change: unknown,
+): Promise<Value<T>> {
+  const { rows } = await sql<{
+    value: object
+  }>`select value from idp.settings where topic = ${topic} for update`.execute(ctx.db)
   const value = topics[topic].parse({ ...rows[0]?.value, ...(change as object) }) as Value<T>
   await sql`
     insert into idp.settings (topic, value, updated_at) values (${topic}, ${JSON.stringify(value)}::text::jsonb, ${sqlNow(ctx)})
-    on conflict (topic) do update set value = excluded.value, updated_at = excluded.updated_at`.execute(ctx.db)
+    on conflict (topic) do update set value = excluded.value, updated_at = excluded.updated_at`.execute(
+    ctx.db,
+  )
   await record(ctx, { type: 'settings.updated', details: { topic } })
   ctx.cache.forget(`settings:${topic}`)
   return value

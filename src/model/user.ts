@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Tx } from '../base/context.ts'
 import { sqlNow } from './clock.ts'
+import type { AuditActor } from './event.ts'
 import { type Identity, type IdentityRow, toIdentity } from './identity.ts'
 import { isUuid, nilUuid } from './uuid.ts'
 
@@ -207,7 +208,10 @@ export function usersSql(source: RawBuilder<unknown> = sql`auth.users u`): RawBu
 }
 
 async function oneUser(ctx: Tx, where: RawBuilder<unknown>): Promise<User | null> {
-  const { rows } = await sql<UserRow>`${usersSql()} where u.instance_id = ${nilUuid} and ${where} limit 1`.execute(ctx.db)
+  const { rows } =
+    await sql<UserRow>`${usersSql()} where u.instance_id = ${nilUuid} and ${where} limit 1`.execute(
+      ctx.db,
+    )
   return rows[0] === undefined ? null : toUser(rows[0])
 }
 
@@ -233,7 +237,10 @@ export async function findUserByPhone(ctx: Tx, phone: string): Promise<User | nu
 
 export async function findUserByUsername(ctx: Tx, username: string): Promise<User | null> {
   if (username === '') return null
-  return oneUser(ctx, sql`u.id = (select user_id from idp.profiles where lower(username) = lower(${username}))`)
+  return oneUser(
+    ctx,
+    sql`u.id = (select user_id from idp.profiles where lower(username) = lower(${username}))`,
+  )
 }
 
 /** The form in which an e-mail address is stored and compared. */
@@ -357,7 +364,9 @@ export async function updateUser(ctx: Tx, id: string, change: UserChange): Promi
           insert into idp.profiles as p (user_id, ${sql.join(profileColumns.map(({ column }) => sql.ref(column)))})
           select id, ${sql.join(profileColumns.map(({ value }) => value))} from changed
           on conflict (user_id) do update set ${sql.join(
-            profileColumns.map(({ column }) => sql`${sql.ref(column)} = excluded.${sql.ref(column)}`),
+            profileColumns.map(
+              ({ column }) => sql`${sql.ref(column)} = excluded.${sql.ref(column)}`,
+            ),
           )}, updated_at = ${now})`
   const { rows } = await sql`
     with changed as (
@@ -367,7 +376,9 @@ export async function updateUser(ctx: Tx, id: string, change: UserChange): Promi
   return rows.length === 0 ? null : findUser(ctx, id)
 }
 
-function assignments(columns: Record<string, unknown>): { column: string; value: RawBuilder<unknown> }[] {
+function assignments(
+  columns: Record<string, unknown>,
+): { column: string; value: RawBuilder<unknown> }[] {
   return Object.entries(columns).flatMap(([column, value]) =>
     value === undefined ? [] : [{ column, value: sql`${value}` }],
   )
@@ -378,7 +389,11 @@ function json(value: Json | undefined): RawBuilder<unknown> | undefined {
 }
 
 /** The date of the first verification stays. */
-function verified(ctx: Tx, change: boolean | undefined, column: string): RawBuilder<unknown> | null | undefined {
+function verified(
+  ctx: Tx,
+  change: boolean | undefined,
+  column: string,
+): RawBuilder<unknown> | null | undefined {
   if (change === undefined) return undefined
   return change ? sql`coalesce(${sql.ref(column)}, ${sqlNow(ctx)})` : null
 }
@@ -387,14 +402,21 @@ function verified(ctx: Tx, change: boolean | undefined, column: string): RawBuil
 export async function deleteUser(ctx: Tx, id: string): Promise<boolean> {
   if (!isUuid(id)) return false
   const { rows } = await sql`
-    delete from auth.users where id = ${id} and instance_id = ${nilUuid} returning id`.execute(ctx.db)
+    delete from auth.users where id = ${id} and instance_id = ${nilUuid} returning id`.execute(
+    ctx.db,
+  )
   return rows.length > 0
 }
 
 /** One page of users, and how many there are: GoTrue's `filter` looks into the address and the full name. */
 export async function listUsers(
   ctx: Tx,
-  page: { limit: number; offset: number; filter?: string | undefined; order?: 'asc' | 'desc' | undefined },
+  page: {
+    limit: number
+    offset: number
+    filter?: string | undefined
+    order?: 'asc' | 'desc' | undefined
+  },
 ): Promise<{ users: User[]; total: number }> {
   const pattern = page.filter ? `%${page.filter.replace(/[\\%_]/g, '\\$&')}%` : null
   const where = sql`u.instance_id = ${nilUuid}${
@@ -404,7 +426,33 @@ export async function listUsers(
   }`
   const direction = page.order === 'asc' ? sql`asc` : sql`desc`
   const { rows } = await sql<UserRow>`${usersSql()} where ${where}
-    order by u.created_at ${direction}, u.id ${direction} limit ${page.limit} offset ${page.offset}`.execute(ctx.db)
-  const counted = await sql<{ total: number }>`select count(*)::int as total from auth.users u where ${where}`.execute(ctx.db)
+    order by u.created_at ${direction}, u.id ${direction} limit ${page.limit} offset ${page.offset}`.execute(
+    ctx.db,
+  )
+  const counted = await sql<{
+    total: number
+  }>`select count(*)::int as total from auth.users u where ${where}`.execute(ctx.db)
   return { users: rows.map(toUser), total: counted.rows[0]?.total ?? 0 }
+}
+
+/** Puts a hash in another's place, unless the password was changed meanwhile. */
+export async function replacePasswordHash(
+  ctx: Tx,
+  id: string,
+  hash: { from: string; to: string },
+): Promise<void> {
+  await sql`update auth.users set encrypted_password = ${hash.to} where id = ${id} and encrypted_password = ${hash.from}`.execute(
+    ctx.db,
+  )
+}
+
+/** The user as the actor of an entry in GoTrue's audit log. */
+export function auditActorOf(user: User): AuditActor {
+  const name = user.metadata.own.full_name
+  return {
+    id: user.id,
+    viaSso: user.isSso,
+    username: user.phone ?? user.email ?? '',
+    ...(typeof name === 'string' ? { name } : {}),
+  }
 }

@@ -27,7 +27,9 @@ export async function createVerification(
   const { purpose, channel, recipient, code, lifetime } = verification
   await sql`
     insert into idp.verifications (id, purpose, channel, recipient, hash, created_at, expires_at)
-    values (${id}, ${purpose}, ${channel}, ${recipient}, ${hashOf(ctx, id, code)}, ${sqlNow(ctx)}, ${sqlAfter(ctx, lifetime)})`.execute(ctx.db)
+    values (${id}, ${purpose}, ${channel}, ${recipient}, ${hashOf(ctx, id, code)}, ${sqlNow(ctx)}, ${sqlAfter(ctx, lifetime)})`.execute(
+    ctx.db,
+  )
   return { id, purpose, channel, recipient }
 }
 
@@ -59,7 +61,9 @@ export async function attemptVerification(ctx: Tx, id: string, code: string): Pr
 
 async function whyNot(ctx: Tx, id: string): Promise<Attempt> {
   const { rows } = await sql<{ exhausted: boolean }>`
-    select used_at is null and attempts >= ${attemptLimit} as exhausted from idp.verifications where id = ${id}`.execute(ctx.db)
+    select used_at is null and attempts >= ${attemptLimit} as exhausted from idp.verifications where id = ${id}`.execute(
+    ctx.db,
+  )
   const [row] = rows
   if (row === undefined) return { outcome: 'unknown' }
   return { outcome: row.exhausted ? 'exhausted' : 'expired' }
