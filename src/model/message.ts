@@ -19,7 +19,7 @@ export interface MailboxMessage {
 }
 
 /** Puts a message into the mailbox. `code` and `link` are kept in clear: it is called in development only. */
-export async function createMessage(
+export async function keepMessage(
   ctx: Tx,
   message: Omit<MailboxMessage, 'id' | 'createdAt'>,
 ): Promise<void> {
