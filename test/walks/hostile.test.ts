@@ -1,0 +1,341 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { databaseKind } from '../database.ts'
+import { query } from './ledger.ts'
+import { application, createAccount, type Stage, setStage } from './stage.ts'
+
+// Every route with a body of nonsense: 4xx in that protocol's own shape, no 5xx, nothing written.
+
+type Bearer = 'nobody' | 'user' | 'admin'
+interface Route {
+  method: 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'GET'
+  path: string
+  as?: Bearer
+}
+
+const unknown = '00000000-0000-4000-8000-000000000000'
+const bookstore = application('bookstore', 'http://localhost:9', '/callback')
+
+const gotrue: Route[] = [
+  { method: 'POST', path: '/signup' },
+  { method: 'POST', path: '/token?grant_type=password' },
+  { method: 'POST', path: '/token?grant_type=refresh_token' },
+  { method: 'POST', path: '/token?grant_type=pkce' },
+  { method: 'POST', path: '/token?grant_type=nothing' },
+  { method: 'POST', path: '/token' },
+  { method: 'POST', path: '/otp' },
+  { method: 'POST', path: '/magiclink' },
+  { method: 'POST', path: '/recover' },
+  { method: 'POST', path: '/resend' },
+  { method: 'POST', path: '/verify' },
+  { method: 'PUT', path: '/user', as: 'user' },
+  { method: 'PUT', path: '/user' },
+  { method: 'POST', path: '/logout' },
+  { method: 'POST', path: '/logout?scope=nowhere', as: 'user' },
+  { method: 'POST', path: '/invite', as: 'admin' },
+  { method: 'POST', path: '/invite', as: 'user' },
+  { method: 'POST', path: '/admin/users', as: 'admin' },
+  { method: 'PUT', path: `/admin/users/${unknown}`, as: 'admin' },
+  { method: 'PUT', path: '/admin/users/not-a-uuid', as: 'admin' },
+  { method: 'DELETE', path: `/admin/users/${unknown}`, as: 'admin' },
+  { method: 'POST', path: '/admin/generate_link', as: 'admin' },
+  { method: 'POST', path: '/admin/users', as: 'user' },
+]
+
+const oidc: Route[] = [
+  { method: 'POST', path: '/oidc/token' },
+  { method: 'POST', path: '/oidc/token/introspection' },
+  { method: 'POST', path: '/oidc/token/revocation' },
+  { method: 'POST', path: '/oidc/me' },
+]
+
+const pages: Route[] = [
+  { method: 'POST', path: '/oidc/auth' },
+  { method: 'POST', path: '/sign-in' },
+  { method: 'POST', path: '/sign-in/password' },
+  { method: 'POST', path: '/sign-in/code' },
+  { method: 'POST', path: '/register' },
+  { method: 'POST', path: '/register/code' },
+  { method: 'POST', path: '/register/password' },
+  { method: 'POST', path: '/register/confirm' },
+  { method: 'POST', path: '/forgot-password' },
+  { method: 'POST', path: '/forgot-password/code' },
+  { method: 'POST', path: '/reset-password' },
+]
+
+const json = 'application/json'
+const form = 'application/x-www-form-urlencoded'
+const megabyte = 'a'.repeat(1_000_000)
+
+interface Nonsense {
+  name: string
+  type: string
+  body: string | Uint8Array<ArrayBuffer>
+}
+
+const wrongTypes = {
+  email: { $ne: null },
+  phone: ['1'],
+  password: 12,
+  data: 'none',
+  type: 7,
+  token: [],
+  token_hash: {},
+  refresh_token: { a: 1 },
+  auth_code: 3,
+  code_verifier: true,
+  code_challenge: 9,
+  create_user: 'maybe',
+  user_metadata: 1,
+  app_metadata: [],
+  role: {},
+  ban_duration: [],
+  redirect_to: {},
+  channel: {},
+}
+const withNul = Object.fromEntries(
+  Object.keys(wrongTypes).map((key) => [key, `a\u0000b@example.com`]),
+)
+
+const nonsense: Nonsense[] = [
+  { name: 'an empty body', type: json, body: '' },
+  { name: 'half an object', type: json, body: '{"email":' },
+  { name: 'an array', type: json, body: '[]' },
+  { name: 'null', type: json, body: 'null' },
+  { name: 'a string', type: json, body: '"email"' },
+  { name: 'wrong types', type: json, body: JSON.stringify(wrongTypes) },
+  { name: 'NUL in every field', type: json, body: JSON.stringify(withNul) },
+  { name: 'raw NUL bytes', type: json, body: new Uint8Array(64) },
+  {
+    name: 'invalid UTF-8',
+    type: json,
+    body: bytes(
+      '{"email":"',
+      [0xff, 0xfe, 0xc0, 0x80],
+      '@example.com","password":"',
+      [0xed, 0xa0, 0x80],
+      '"}',
+    ),
+  },
+  {
+    name: 'a megabyte',
+    type: json,
+    body: JSON.stringify({ email: `${megabyte}@example.com`, password: megabyte }),
+  },
+  {
+    name: 'more than a megabyte',
+    type: json,
+    body: JSON.stringify({ email: megabyte + megabyte }),
+  },
+  { name: 'ten thousand brackets', type: json, body: '['.repeat(10_000) },
+  {
+    name: 'a poisoned prototype',
+    type: json,
+    body: '{"__proto__":{"email":"x"},"constructor":{"prototype":1}}',
+  },
+  { name: 'an empty form', type: form, body: '' },
+  {
+    name: 'a form of NULs',
+    type: form,
+    body: 'client_id=%00&grant_type=%00&code=%00&token=%00&identifier=a%00b%40example.com&password=%00&flow=%00&want=%00',
+  },
+  {
+    name: 'a form of invalid UTF-8',
+    type: form,
+    body: 'client_id=%ff%fe&grant_type=%c0%80&code=%ed%a0%80&token=%ff&identifier=%ff%40example.com&flow=%ff',
+  },
+  {
+    name: 'a form with broken percents',
+    type: form,
+    body: 'client_id=%&grant_type=%zz&identifier=%u0000&flow=%',
+  },
+  {
+    name: 'a form that says everything twice',
+    type: form,
+    body: 'client_id=a&client_id=b&grant_type=authorization_code&grant_type=refresh_token&code=a&code=b&flow=1&flow=2',
+  },
+  {
+    name: 'a form of a megabyte',
+    type: form,
+    body: `client_id=${megabyte}&identifier=${megabyte}&flow=x`,
+  },
+  { name: 'another type', type: 'multipart/form-data; boundary=x', body: '--x\r\nnonsense' },
+]
+
+let stage: Stage
+const bearers: Record<Bearer, string | null> = { nobody: null, user: null, admin: null }
+
+beforeAll(async () => {
+  stage = await setStage(databaseKind(), { apply: { applications: [bookstore] } })
+  const account = await createAccount(stage.server)
+  bearers.admin = stage.server.serviceRoleKey
+  const answer = await fetch(`${stage.server.url}/auth/v1/token?grant_type=password`, {
+    method: 'POST',
+    headers: { 'content-type': json },
+    body: JSON.stringify(account),
+  })
+  bearers.user = (await answer.json()).access_token
+}, 120_000)
+afterAll(() => stage?.clear())
+
+function send(
+  { method, path, as = 'nobody' }: Route,
+  { type, body }: Nonsense,
+  headers: Record<string, string> = {},
+) {
+  const bearer = bearers[as]
+  return fetch(stage.server.url + path, {
+    method,
+    redirect: 'manual',
+    headers: {
+      'content-type': type,
+      ...(bearer ? { authorization: `Bearer ${bearer}` } : {}),
+      ...headers,
+    },
+    ...(method === 'GET' ? {} : { body }),
+  })
+}
+
+describe.each(nonsense)('$name', (what) => {
+  test('GoTrue refuses it in both of its formats', async () => {
+    const found: unknown[] = []
+    const before = await counts()
+    for (const route of gotrue.map((one) => ({ ...one, path: `/auth/v1${one.path}` }))) {
+      const old = await send(route, what)
+      const oldBody = await shapeOf(old)
+      if (!isClientError(old) || typeof oldBody?.msg !== 'string' || oldBody.code !== old.status) {
+        found.push({ ...route, status: old.status, body: oldBody })
+      }
+      const recent = await send(route, what, { 'x-supabase-api-version': '2024-01-01' })
+      const recentBody = await shapeOf(recent)
+      if (
+        !isClientError(recent) ||
+        typeof recentBody?.message !== 'string' ||
+        typeof recentBody.code !== 'string' ||
+        recent.headers.get('x-supabase-api-version') !== '2024-01-01'
+      ) {
+        found.push({ ...route, version: '2024-01-01', status: recent.status, body: recentBody })
+      }
+    }
+    expect(found).toEqual([])
+    expect(await counts()).toEqual(before)
+  }, 60_000)
+
+  test('the OpenID Provider refuses it as RFC 6749 § 5.2 says', async () => {
+    const found: unknown[] = []
+    const before = await counts()
+    for (const route of oidc) {
+      const answer = await send(route, what)
+      const body = await shapeOf(answer)
+      const isBearer = answer.headers.get('www-authenticate')?.startsWith('Bearer')
+      if (!isClientError(answer) || (typeof body?.error !== 'string' && !isBearer)) {
+        found.push({ ...route, status: answer.status, body })
+      }
+    }
+    expect(found).toEqual([])
+    expect(await counts()).toEqual(before)
+  }, 60_000)
+
+  test('the hosted pages refuse it with a page', async () => {
+    const found: unknown[] = []
+    const before = await counts()
+    for (const route of pages) {
+      const answer = await send(route, what, { accept: 'text/html', origin: stage.server.url })
+      const body = await answer.text()
+      const isPage =
+        answer.headers.get('content-type')?.startsWith('text/html') && body.includes('<h1')
+      if (!isClientError(answer) || !isPage) {
+        found.push({
+          ...route,
+          status: answer.status,
+          location: answer.headers.get('location'),
+          body: body.slice(0, 200),
+        })
+      }
+    }
+    expect(found).toEqual([])
+    expect(await counts()).toEqual(before)
+  }, 60_000)
+})
+
+test('addresses of nonsense are refused too', async () => {
+  const found: unknown[] = []
+  for (const path of [
+    '/auth/v1/verify',
+    '/auth/v1/verify?type=signup&token=%00',
+    '/auth/v1/verify?type=%00&token=x',
+    '/auth/v1/admin/users/%00',
+    '/auth/v1/admin/users/%ff',
+    '/auth/v1/admin/users?page=-1&per_page=x',
+    '/auth/v1/%00',
+    '/oidc/auth?client_id=%00&redirect_uri=%00',
+    `/oidc/auth?client_id=${'a'.repeat(10_000)}`,
+    '/oidc/auth/%00',
+    '/oidc/session/end?client_id=%00&post_logout_redirect_uri=%00',
+    '/sign-in?flow=%00',
+    '/%00',
+    '/%ff%fe',
+    '/..%2f..%2fetc%2fpasswd',
+    '/assets/..%2f..%2fpackage.json',
+  ]) {
+    for (const as of ['nobody', 'admin'] as const) {
+      const answer = await send({ method: 'GET', path, as }, { name: '', type: json, body: '' })
+      await answer.arrayBuffer()
+      // GoTrue answers a bad link with a redirect that names the error, as its clients expect.
+      const isRefusal =
+        isClientError(answer) || /[#?&]error/.test(answer.headers.get('location') ?? '')
+      if (!isRefusal) found.push({ path, as, status: answer.status })
+    }
+  }
+  expect(found).toEqual([])
+}, 60_000)
+
+test('the server still stands, and logged no fault of its own', async () => {
+  const answer = await fetch(`${stage.server.url}/auth/v1/health`)
+  expect(answer.status).toBe(200)
+  expect(stage.server.log()).not.toMatch(/"level":(?:50|60)|TypeError|RangeError|unhandled/i)
+})
+
+function isClientError({ status }: Response): boolean {
+  return status >= 400 && status < 500
+}
+
+async function shapeOf(answer: Response): Promise<Record<string, unknown> | null> {
+  try {
+    return JSON.parse(await answer.text())
+  } catch {
+    return null
+  }
+}
+
+/** How many rows stand where nonsense must not leave any; null where the server has the database to itself. */
+async function counts() {
+  const rows = await query<{ table: string; rows: number }>(
+    stage.place,
+    [
+      'auth.users',
+      'auth.identities',
+      'auth.sessions',
+      'auth.one_time_tokens',
+      'auth.flow_state',
+      'auth.refresh_tokens',
+    ]
+      .concat([
+        'idp.profiles',
+        'idp.verifications',
+        'idp.grants',
+        'idp.tokens',
+        'idp.session_tokens',
+        'idp.applications',
+      ])
+      .map((table) => `select '${table}' as table, count(*)::int as rows from ${table}`)
+      .join(' union all '),
+  )
+  return rows && Object.fromEntries(rows.map(({ table, rows: count }) => [table, count]))
+}
+
+function bytes(...parts: (string | number[])[]): Uint8Array<ArrayBuffer> {
+  const encoder = new TextEncoder()
+  return Uint8Array.from(
+    parts.flatMap((part) => (typeof part === 'string' ? [...encoder.encode(part)] : part)),
+  )
+}
