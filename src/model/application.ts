@@ -1,0 +1,303 @@
+import { sql } from 'kysely'
+import type { Tx } from '../base/context.ts'
+import { hmacSha256, sameSecret, seal, secretOf, unseal } from '../base/crypto.ts'
+import { Fault, isFault } from '../base/fault.ts'
+import {
+  type ApplicationChange,
+  type ApplicationType,
+  applicationChange,
+  type CustomClientMetadata,
+  isPublicType,
+  type NewApplication,
+  newApplication,
+  type OidcClientMetadata,
+} from './application-input.ts'
+import { sqlNow } from './clock.ts'
+import { recording } from './event.ts'
+
+/** Who asks for tokens, in the Management API's shape. Its secrets are not part of it. */
+export interface Application {
+  id: string
+  name: string
+  description: string | null
+  type: ApplicationType
+  oidcClientMetadata: OidcClientMetadata
+  customClientMetadata: CustomClientMetadata
+  customData: Record<string, unknown>
+  isThirdParty: boolean
+  createdAt: Date
+  updatedAt: Date
+}
+
+/** The name under which a secret is kept that came with the application. */
+const firstSecret = 'Default secret'
+
+/** Whether the application keeps no secret, so that anybody may say its id. */
+export function isPublic(application: Application): boolean {
+  return isPublicType(application.type)
+}
+
+/** Writes an application; throws a ZodError on a wrong shape and `conflict` when the id is taken. */
+export async function createApplication(
+  ctx: Tx,
+  input: NewApplication,
+): Promise<{ application: Application; secret: string | null }> {
+  const one = newApplication.parse(input)
+  const id = one.id ?? ctx.random.id(21)
+  const secret = isPublicType(one.type) ? null : (one.secret ?? ctx.random.token())
+
+  const { rows } = await sql<ApplicationRow>`
+    with made as (
+      insert into idp.applications (id, name, description, type, oidc_client_metadata, custom_client_metadata,
+        custom_data, is_third_party, created_at, updated_at)
+      values (${id}, ${one.name}, ${one.description ?? null}, ${one.type}, ${json(one.oidcClientMetadata)},
+        ${json(one.customClientMetadata)}, ${json(one.customData)}, ${one.isThirdParty}, ${sqlNow(ctx)}, ${sqlNow(ctx)})
+      on conflict (id) do nothing returning *),
+    kept as (
+      insert into idp.application_secrets (application_id, name, hash, sealed, created_at)
+      select id, ${firstSecret}, ${hashOf(ctx, id, secret ?? '')}, ${seal(secretOf(ctx.config), placeOf(id, firstSecret), secret ?? '')},
+        ${sqlNow(ctx)} from made where ${secret !== null}),
+    ${recording(ctx, [{ type: 'application.created', applicationId: id, details: { name: one.name } }], sql`exists (select from made)`)}
+    select * from made`.execute(ctx.db)
+  const [row] = rows
+  if (row === undefined) throw new Fault('conflict', { field: 'id', id })
+  forget(ctx, id)
+  return { application: toApplication(row), secret }
+}
+
+/** Null for an unknown id. Cached for seconds: no query on the hot paths. */
+export async function findApplication(ctx: Tx, id: string): Promise<Application | null> {
+  if (id === '' || id.length > 128 || id.includes('\0')) return null
+  try {
+    return await ctx.cache.get(`application:${id}`, ctx.now(), async () => {
+      const { rows } = await sql<ApplicationRow>`
+        select * from idp.applications where id = ${id} and type <> 'SAML'`.execute(ctx.db)
+      // Unknown ids are not kept: whoever asks for many of them would fill the memory.
+      if (rows[0] === undefined) throw new Fault('not_found')
+      return toApplication(rows[0])
+    })
+  } catch (error) {
+    if (isFault(error, 'not_found')) return null
+    throw error
+  }
+}
+
+export async function listApplications(ctx: Tx): Promise<Application[]> {
+  const { rows } = await sql<ApplicationRow>`
+    select * from idp.applications where type <> 'SAML' order by created_at desc, id`.execute(
+    ctx.db,
+  )
+  return rows.map(toApplication)
+}
+
+/** Changes an application and returns it whole; null when there is none. Throws a ZodError on a wrong shape. */
+export async function updateApplication(
+  ctx: Tx,
+  id: string,
+  input: ApplicationChange,
+): Promise<Application | null> {
+  const change = applicationChange.parse(input)
+  forget(ctx, id)
+  const found = await findApplication(ctx, id)
+  if (found === null) return null
+  // What was there and what comes must fit together: redirect URIs depend on the type.
+  newApplication.parse({
+    name: found.name,
+    type: found.type,
+    oidcClientMetadata: { ...found.oidcClientMetadata, ...change.oidcClientMetadata },
+  })
+  const { rows } = await sql<ApplicationRow>`
+    with changed as (
+      update idp.applications set name = coalesce(${change.name ?? null}, name),
+        description = case when ${change.description === undefined} then description else ${change.description ?? null} end,
+        oidc_client_metadata = oidc_client_metadata || ${json(change.oidcClientMetadata ?? {})},
+        custom_client_metadata = custom_client_metadata || ${json(change.customClientMetadata ?? {})},
+        custom_data = coalesce(${change.customData === undefined ? null : JSON.stringify(change.customData)}::text::jsonb, custom_data),
+        updated_at = ${sqlNow(ctx)}
+      where id = ${id} returning *),
+    ${recording(
+      ctx,
+      [
+        {
+          type: 'application.updated',
+          applicationId: id,
+          details: { changed: Object.keys(change) },
+        },
+      ],
+      sql`exists (select from changed)`,
+    )}
+    select * from changed`.execute(ctx.db)
+  forget(ctx, id)
+  return rows[0] === undefined ? null : toApplication(rows[0])
+}
+
+/** Deletes an application with its grants and tokens; returns whether there was one. */
+export async function deleteApplication(ctx: Tx, id: string): Promise<boolean> {
+  const { rows } = await sql`
+    with gone as (delete from idp.applications where id = ${id} returning id),
+    ${recording(ctx, [{ type: 'application.deleted', applicationId: id }], sql`exists (select from gone)`)}
+    select id from gone`.execute(ctx.db)
+  forget(ctx, id)
+  return rows.length > 0
+}
+
+interface SecretRow {
+  name: string
+  hash: Uint8Array
+  sealed: string
+  created_at: Date
+  expires_at: Date | null
+}
+
+/** Whether `secret` is one of the application's. Cached like the application; compared in constant time. */
+export async function isSecretOf(
+  ctx: Tx,
+  application: Application,
+  secret: string,
+): Promise<boolean> {
+  const rows = await ctx.cache.get(`application-secrets:${application.id}`, ctx.now(), () =>
+    readSecrets(ctx, application.id),
+  )
+  const hash = hashOf(ctx, application.id, secret)
+  return rows.some(
+    (row) => (row.expires_at === null || row.expires_at > ctx.now()) && sameSecret(row.hash, hash),
+  )
+}
+
+export interface ApplicationSecret {
+  name: string
+  value: string
+  createdAt: Date
+  expiresAt: Date | null
+}
+
+/** The secrets in clear, for administrators: Logto's console shows them again. */
+export async function listApplicationSecrets(ctx: Tx, id: string): Promise<ApplicationSecret[]> {
+  const rows = await readSecrets(ctx, id)
+  return rows.map((row) => ({
+    name: row.name,
+    value: unseal(secretOf(ctx.config), placeOf(id, row.name), row.sealed),
+    createdAt: row.created_at,
+    expiresAt: row.expires_at,
+  }))
+}
+
+/** Gives a confidential application its secret anew; the one it came with is good no longer. */
+export async function replaceApplicationSecret(
+  ctx: Tx,
+  application: Application,
+  secret: string,
+): Promise<void> {
+  const { id, name, type } = application
+  newApplication.parse({ name, type, secret })
+  const sealed = seal(secretOf(ctx.config), placeOf(id, firstSecret), secret)
+  await sql`
+    with kept as (
+      insert into idp.application_secrets as s (application_id, name, hash, sealed, created_at)
+      values (${id}, ${firstSecret}, ${hashOf(ctx, id, secret)}, ${sealed}, ${sqlNow(ctx)})
+      on conflict (application_id, name) do update
+        set hash = excluded.hash, sealed = excluded.sealed, created_at = excluded.created_at
+      returning application_id),
+    ${recording(
+      ctx,
+      [{ type: 'application.updated', applicationId: id, details: { changed: ['secret'] } }],
+      sql`exists (select from kept)`,
+    )}
+    select 1`.execute(ctx.db)
+  forget(ctx, id)
+}
+
+async function readSecrets(ctx: Tx, id: string): Promise<SecretRow[]> {
+  const { rows } = await sql<SecretRow>`
+    select name, hash, sealed, created_at, expires_at from idp.application_secrets
+    where application_id = ${id} order by created_at, name`.execute(ctx.db)
+  return rows
+}
+
+// Keyed, since a secret that somebody chose may be too weak for a bare hash.
+function hashOf(ctx: Tx, id: string, secret: string): Buffer {
+  return hmacSha256(secretOf(ctx.config).key('application-secret'), `${id}:${secret}`)
+}
+
+function placeOf(id: string, name: string): string {
+  return `idp.application_secrets.sealed:${id}:${name}`
+}
+
+function forget(ctx: Tx, id: string): void {
+  ctx.cache.forget(`application:${id}`)
+  ctx.cache.forget(`application-secrets:${id}`)
+  ctx.cache.forget('application-origins')
+}
+
+const loopback = /^http:\/\/(127\.0\.0\.1|\[::1\])(?::([1-9]\d{0,4}))?(\/.*)?$/
+
+/**
+ * Whether a redirect URI is registered: the very same string (RFC 9700 § 2.1), but for the port of a native
+ * application's loopback address, which the system chooses for it (RFC 8252 § 7.3).
+ */
+export function hasRedirectUri(application: Application, uri: string): boolean {
+  const { redirectUris } = application.oidcClientMetadata
+  if (redirectUris.includes(uri)) return true
+  if (application.type !== 'Native') return false
+  const asked = loopback.exec(uri)
+  if (asked === null || Number(asked[2] ?? 80) > 65_535) return false
+  return redirectUris.some((registered) => {
+    const known = loopback.exec(registered)
+    return known !== null && known[1] === asked[1] && (known[3] ?? '') === (asked[3] ?? '')
+  })
+}
+
+/** Whether pages of `origin` may call for this application: it redirects there, or names it. */
+export function allowsOrigin(application: Application, origin: string): boolean {
+  return originsOf(application).includes(origin)
+}
+
+/** The origins of all applications, for answers that come before one is known. Cached. */
+export function listOrigins(ctx: Tx): Promise<ReadonlySet<string>> {
+  return ctx.cache.get('application-origins', ctx.now(), async () => {
+    const all = await listApplications(ctx)
+    return new Set(all.flatMap(originsOf))
+  })
+}
+
+function originsOf({ oidcClientMetadata, customClientMetadata }: Application): string[] {
+  const { redirectUris } = oidcClientMetadata
+  return [
+    ...redirectUris
+      .filter((uri) => /^https?:/i.test(uri) && URL.canParse(uri))
+      .map((uri) => new URL(uri).origin),
+    ...(customClientMetadata.corsAllowedOrigins ?? []).map((one) => one.replace(/\/$/, '')),
+  ]
+}
+
+interface ApplicationRow {
+  id: string
+  name: string
+  description: string | null
+  type: ApplicationType
+  oidc_client_metadata: OidcClientMetadata
+  custom_client_metadata: CustomClientMetadata
+  custom_data: Record<string, unknown>
+  is_third_party: boolean
+  created_at: Date
+  updated_at: Date
+}
+
+function toApplication(row: ApplicationRow): Application {
+  return {
+    id: row.id,
+    name: row.name,
+    description: row.description,
+    type: row.type,
+    oidcClientMetadata: { ...row.oidc_client_metadata },
+    customClientMetadata: row.custom_client_metadata,
+    customData: row.custom_data,
+    isThirdParty: row.is_third_party,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  }
+}
+
+function json(value: object) {
+  return sql`${JSON.stringify(value)}::text::jsonb`
+}
