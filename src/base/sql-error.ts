@@ -1,0 +1,64 @@
+/** What went wrong in the database, told alike by both drivers. */
+
+export function sqlState(error: unknown): string | null {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return null
+  return typeof error.code === 'string' && /^[0-9A-Z]{5}$/.test(error.code) ? error.code : null
+}
+
+/** With a constraint: whether it was that one (the name of the constraint or of the unique index). */
+export function isUniqueViolation(error: unknown, constraint?: string): boolean {
+  return sqlState(error) === '23505' && isOf(error, constraint)
+}
+
+export function isForeignKeyViolation(error: unknown, constraint?: string): boolean {
+  return sqlState(error) === '23503' && isOf(error, constraint)
+}
+
+/** The text holds what Postgres cannot keep: a NUL, or half a surrogate pair. */
+export function isUnstorableText(error: unknown): boolean {
+  const state = sqlState(error)
+  return state === '22021' || state === '22P05'
+}
+
+/** The database cannot be reached, is going down, or has no room for another connection: trying again may help. */
+export function isConnectionError(error: unknown): boolean {
+  const state = sqlState(error)
+  if (state !== null) return state.startsWith('08') || connectionStates.has(state)
+  if (!(error instanceof Error)) return false
+  if ('code' in error && typeof error.code === 'string') return networkCodes.has(error.code)
+  return connectionTexts.some((text) => error.message.includes(text))
+}
+
+function isOf(error: unknown, constraint: string | undefined): boolean {
+  if (constraint === undefined) return true
+  return (
+    typeof error === 'object' &&
+    error !== null &&
+    'constraint' in error &&
+    error.constraint === constraint
+  )
+}
+
+// admin_shutdown, crash_shutdown, cannot_connect_now, idle_session_timeout, too_many_connections.
+const connectionStates = new Set(['57P01', '57P02', '57P03', '57P05', '53300'])
+
+const networkCodes = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ECONNABORTED',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ENOENT',
+])
+
+// The Postgres driver tells these apart by their text alone.
+const connectionTexts = [
+  'Connection terminated',
+  'timeout exceeded when trying to connect',
+  'Client has encountered a connection error and is not queryable',
+  'PGlite is closed',
+]
