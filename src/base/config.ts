@@ -1,3 +1,4 @@
+import { type ProxyTrust, parseProxyTrust } from './client-ip.ts'
 import { hour, minute, second } from './time.ts'
 
 /** Where a value of the configuration came from. */
@@ -117,6 +118,10 @@ function url(...names: Variable<string>['names']): Variable<string | null> {
   }
 }
 
+function proxyTrust(...names: Variable<string>['names']): Variable<ProxyTrust> {
+  return { names, fallback: { kind: 'nobody' }, parse: parseProxyTrust }
+}
+
 /** The house's own variables. */
 const serverVariables = {
   port: integer(['PORT', 'GOTRUE_API_PORT'], 3001, { max: 65_535 }),
@@ -127,6 +132,8 @@ const serverVariables = {
   /** GoTrue's external URL ends in `/auth/v1`; ours is the origin. */
   publicUrl: url('SEKISHO_PUBLIC_URL', 'API_EXTERNAL_URL'),
   secret: optional('SEKISHO_SECRET'),
+  /** Whose `X-Forwarded-For` is believed; nobody's unless told. */
+  trustProxy: proxyTrust('SEKISHO_TRUST_PROXY', 'TRUST_PROXY_HEADER'),
   logLevel: text(['SEKISHO_LOG_LEVEL', 'GOTRUE_LOG_LEVEL'], 'info'),
 }
 

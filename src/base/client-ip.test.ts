@@ -1,0 +1,39 @@
+import { expect, test } from 'vitest'
+import { clientIp, parseProxyTrust } from './client-ip.ts'
+
+const nobody = parseProxyTrust('')
+
+test('without a trusted proxy the header means nothing', () => {
+  expect(clientIp('203.0.113.9', '1.2.3.4', nobody)).toBe('203.0.113.9')
+  expect(clientIp('::ffff:203.0.113.9', undefined, nobody)).toBe('203.0.113.9')
+  expect(clientIp(null, '1.2.3.4', parseProxyTrust('1'))).toBe(null)
+})
+
+test('one proxy is believed about the last entry only', () => {
+  const one = parseProxyTrust('true')
+  expect(clientIp('10.0.0.1', '6.6.6.6, 203.0.113.9', one)).toBe('203.0.113.9')
+  expect(clientIp('10.0.0.1', '6.6.6.6, 203.0.113.9, 10.0.0.2', parseProxyTrust('2'))).toBe(
+    '203.0.113.9',
+  )
+})
+
+test('proxies known by their networks are walked from the right until a stranger', () => {
+  const networks = parseProxyTrust('10.0.0.0/8, ::1')
+  expect(clientIp('::1', '6.6.6.6, 203.0.113.9, 10.1.1.1', networks)).toBe('203.0.113.9')
+  expect(clientIp('203.0.113.77', '6.6.6.6', networks)).toBe('203.0.113.77')
+})
+
+test('what is no address ends the walk, and never becomes one', () => {
+  const one = parseProxyTrust('1')
+  expect(clientIp('10.0.0.1', 'a', one)).toBe('10.0.0.1')
+  expect(clientIp('10.0.0.1', "'; drop table", one)).toBe('10.0.0.1')
+  expect(clientIp('10.0.0.1', '[2001:db8::7]:443', one)).toBe('2001:db8::7')
+  expect(clientIp('10.0.0.1', '203.0.113.9:51000', one)).toBe('203.0.113.9')
+  expect(clientIp('fe80::1%eth0', undefined, nobody)).toBe('fe80::1')
+})
+
+test('a setting that is neither a number nor a network is refused', () => {
+  for (const wrong of ['loopback', '10.0.0.0/33', '10.0.0.0/8 ::1', '/8']) {
+    expect(() => parseProxyTrust(wrong)).toThrow(/must be/)
+  }
+})
