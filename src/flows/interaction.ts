@@ -1,5 +1,30 @@
-import type { Context } from '../base/context.ts'
-import { createInteraction, type Interaction } from '../model/interaction.ts'
+import { type Context, type Tx, transaction } from '../base/context.ts'
+import { Fault } from '../base/fault.ts'
+import { hashPassword } from '../base/password.ts'
+import { day, hour, minute } from '../base/time.ts'
+import {
+  createInteraction,
+  finishInteraction,
+  type Interaction,
+  type InteractionState,
+  type Proof,
+  spendProof,
+  updateInteraction,
+} from '../model/interaction.ts'
+import { take } from '../model/limit.ts'
+import { carrySession, type Session } from '../model/session.ts'
+import { findSettings } from '../model/settings.ts'
+import { isEmail, normalEmail, type User } from '../model/user.ts'
+import type { VerificationPurpose } from '../model/verification.ts'
+import { admit } from './admit.ts'
+import { checkNewPassword } from './password-policy.ts'
+import { createProvedUser, findProvedUser, resetPassword } from './proved.ts'
+import { signInWithPassword } from './sign-in.ts'
+import { policyOf, type SignInPolicy } from './sign-in-policy.ts'
+import { finishVerification, startVerification } from './verify.ts'
+
+/** How long a browser stays signed in on the hosted pages and at the OpenID Provider. */
+export const browserSessionLifetime = 14 * day
 
 export interface StartedInteraction {
   interaction: Interaction
@@ -34,4 +59,239 @@ export async function startInteraction(
     browser,
   })
   return { interaction, browser }
+}
+
+/** What the mails of an interaction have to know. */
+export interface Speech {
+  language: string
+  application: { name: string; id?: string }
+}
+
+/** What comes next; `done` carries the secret for the browser's session cookie. */
+export type Next =
+  | { step: 'password' | 'code' | 'confirm-register' | 'choose-password' | 'reset-password' }
+  | { step: 'done'; token: string }
+
+/** The first step of signing in: the next page is the same for known and unknown addresses. */
+export async function identify(
+  ctx: Context,
+  interaction: Interaction,
+  { identifier, speech }: { identifier: string; speech: Speech },
+): Promise<Next> {
+  const policy = await findPolicy(ctx)
+  if (!policy.canSignIn) throw new Fault('otp_disabled')
+  const email = await keepIdentifier(ctx, interaction, identifier)
+  if (policy.first === 'password') return { step: 'password' }
+  return sendCode(ctx, interaction, { email, purpose: 'sign-in', speech })
+}
+
+/** The first step of a new account, and of a forgotten password. */
+export async function requestCode(
+  ctx: Context,
+  interaction: Interaction,
+  asked: { identifier: string; purpose: 'register' | 'forgot-password'; speech: Speech },
+): Promise<Next> {
+  const policy = await findPolicy(ctx)
+  if (asked.purpose === 'register' && !policy.canRegister) throw new Fault('signup_disabled')
+  if (asked.purpose === 'forgot-password' && !policy.password) {
+    throw new Fault('email_provider_disabled')
+  }
+  const email = await keepIdentifier(ctx, interaction, asked.identifier)
+  return sendCode(ctx, interaction, { ...asked, email })
+}
+
+/** Sends the code of the step again, or one in place of the password. */
+export async function requestCodeAgain(
+  ctx: Context,
+  interaction: Interaction,
+  { purpose, speech }: { purpose: VerificationPurpose; speech: Speech },
+): Promise<Next> {
+  const policy = await findPolicy(ctx)
+  const email = identifierOf(interaction)
+  if (purpose === 'sign-in' && !policy.code) throw new Fault('otp_disabled')
+  if (purpose === 'register' && !policy.canRegister) throw new Fault('signup_disabled')
+  return sendCode(ctx, interaction, { email, purpose, speech })
+}
+
+/** Signs in with the password. Throws what `signInWithPassword` throws, and `over_request_rate_limit`. */
+export async function tryPassword(
+  ctx: Context,
+  interaction: Interaction,
+  password: string,
+): Promise<Next> {
+  const policy = await findPolicy(ctx)
+  if (!policy.canSignIn || !policy.password) throw new Fault('email_provider_disabled')
+  const email = identifierOf(interaction)
+  await limitPasswords(ctx, email)
+  const { session } = await signInWithPassword(ctx, {
+    email,
+    password,
+    ...applicationOf(interaction),
+  })
+  return transaction(ctx, (ctx) => finish(ctx, interaction, session))
+}
+
+/** Tries the code of the step. Throws `code_wrong` (`details.attemptsLeft`), `code_expired`, `code_exhausted`. */
+export async function tryCode(
+  ctx: Context,
+  interaction: Interaction,
+  { code, purpose }: { code: string; purpose: VerificationPurpose },
+): Promise<Next> {
+  const underWay = interaction.state.code
+  if (underWay?.purpose !== purpose) throw new Fault('code_expired')
+  const policy = await findPolicy(ctx)
+  const { recipient } = await finishVerification(ctx, underWay.id, { code, purpose })
+  if (purpose === 'forgot-password') {
+    return keepProof(ctx, interaction, { purpose, email: recipient })
+  }
+  const signedIn = await transaction(ctx, async (ctx) => {
+    const user = await findProvedUser(ctx, recipient)
+    if (user === null) return null
+    // Who registers again with an address of theirs is signed in, where a code suffices for that.
+    if (!policy.code || !policy.canSignIn) throw new Fault('email_exists')
+    return enter(ctx, interaction, user)
+  })
+  if (signedIn !== null) return signedIn
+  if (!policy.canRegister) throw new Fault('signup_disabled')
+  if (purpose === 'register' && !policy.registersPassword) {
+    return transaction(ctx, (ctx) =>
+      register(ctx, interaction, { email: recipient, passwordHash: null }),
+    )
+  }
+  const next = await keepProof(ctx, interaction, { purpose: 'register', email: recipient })
+  return policy.registersPassword ? next : { step: 'confirm-register' }
+}
+
+/** Makes the account for which the address is proved, without a password. */
+export async function confirmRegister(ctx: Context, interaction: Interaction): Promise<Next> {
+  const policy = await findPolicy(ctx)
+  if (policy.registersPassword) throw new Fault('password_required')
+  const proof = proofOf(interaction, 'register')
+  return transaction(ctx, async (ctx) => {
+    await spend(ctx, interaction, proof)
+    return register(ctx, interaction, { email: proof.email, passwordHash: null })
+  })
+}
+
+/** The password of a new account, or a new one for a forgotten one. Throws what `checkNewPassword` throws. */
+export async function choosePassword(
+  ctx: Context,
+  interaction: Interaction,
+  { password, purpose }: { password: string; purpose: 'register' | 'forgot-password' },
+): Promise<Next> {
+  const proof = proofOf(interaction, purpose)
+  checkNewPassword(ctx.config, password, proof.email)
+  const passwordHash = await hashPassword(password)
+  return transaction(ctx, async (ctx) => {
+    await spend(ctx, interaction, proof)
+    const account = { email: proof.email, passwordHash }
+    if (purpose === 'register') return register(ctx, interaction, account)
+    const user = await resetPassword(ctx, account)
+    if (user === null) throw new Fault('interaction_not_found')
+    return enter(ctx, interaction, user, 'recovery')
+  })
+}
+
+async function register(
+  ctx: Tx,
+  interaction: Interaction,
+  account: { email: string; passwordHash: string | null },
+): Promise<Next> {
+  return enter(ctx, interaction, await createProvedUser(ctx, account))
+}
+
+async function enter(
+  ctx: Tx,
+  interaction: Interaction,
+  user: User,
+  method: 'otp' | 'recovery' = 'otp',
+): Promise<Next> {
+  const session = await admit(ctx, user, { method, ...applicationOf(interaction) })
+  return finish(ctx, interaction, session)
+}
+
+async function finish(ctx: Tx, interaction: Interaction, session: Session): Promise<Next> {
+  await finishInteraction(ctx, interaction.id, session.id)
+  const { token } = await carrySession(ctx, session.id, 'browser', browserSessionLifetime)
+  return { step: 'done', token }
+}
+
+async function sendCode(
+  ctx: Context,
+  interaction: Interaction,
+  asked: { email: string; purpose: VerificationPurpose; speech: Speech },
+): Promise<Next> {
+  const { email, purpose, speech } = asked
+  const { canRegister } = await findPolicy(ctx)
+  const isForAll = purpose === 'register' || (purpose === 'sign-in' && canRegister)
+  const id = await startVerification(ctx, {
+    purpose,
+    email,
+    ...speech,
+    strangers: isForAll ? 'send' : 'pretend',
+  })
+  await updateInteraction(ctx, interaction.id, { identifier: email, code: { id, purpose } })
+  return { step: 'code' }
+}
+
+async function keepIdentifier(
+  ctx: Context,
+  interaction: Interaction,
+  typed: string,
+): Promise<string> {
+  const identifier = typed.normalize('NFKC').trim()
+  const isGood = isEmail(identifier)
+  // What was typed stays in its field, right or wrong.
+  await updateInteraction(ctx, interaction.id, { identifier: identifier.slice(0, 320) })
+  if (!isGood) throw new Fault('email_address_invalid', { isEmpty: identifier === '' })
+  return normalEmail(identifier)
+}
+
+async function keepProof(ctx: Context, interaction: Interaction, proof: Proof): Promise<Next> {
+  const state: InteractionState = { identifier: proof.email, proof }
+  await updateInteraction(ctx, interaction.id, state)
+  return { step: proof.purpose === 'register' ? 'choose-password' : 'reset-password' }
+}
+
+/** The proof that a page stands on; without it, the page was opened out of its turn. */
+function proofOf(interaction: Interaction, purpose: Proof['purpose']): Proof {
+  const { proof } = interaction.state
+  if (proof?.purpose !== purpose) throw new Fault('interaction_not_found')
+  return proof
+}
+
+async function spend(ctx: Tx, interaction: Interaction, proof: Proof): Promise<void> {
+  if (!(await spendProof(ctx, interaction.id, proof))) throw new Fault('interaction_not_found')
+}
+
+function identifierOf(interaction: Interaction): string {
+  const { identifier } = interaction.state
+  if (!identifier || !isEmail(identifier)) throw new Fault('interaction_not_found')
+  return normalEmail(identifier)
+}
+
+function applicationOf({ applicationId }: Interaction): { applicationId?: string } {
+  return applicationId === null ? {} : { applicationId }
+}
+
+/**
+ * Ten tries in five minutes for an account from one place, a hundred an hour from everywhere: who guesses is
+ * stopped, and who is guessed at can still sign in from home. Known and unknown addresses count alike.
+ */
+async function limitPasswords(ctx: Context, email: string): Promise<void> {
+  const place = ctx.client.ip ?? 'nowhere'
+  const limits = [
+    { key: `password:${email}:${place}`, limit: 10, window: 5 * minute },
+    { key: `password:${email}`, limit: 100, window: 1 * hour },
+  ]
+  for (const { key, ...bounds } of limits) {
+    const taken = await take(ctx, key, bounds)
+    if (!taken.allowed) {
+      throw new Fault('over_request_rate_limit', { retryAfter: taken.retryAfter })
+    }
+  }
+}
+
+async function findPolicy(ctx: Context): Promise<SignInPolicy> {
+  return policyOf(await findSettings(ctx, 'sign-in-experience'))
 }

@@ -11,7 +11,7 @@ import {
   type Verification,
   type VerificationPurpose,
 } from '../model/verification.ts'
-import { codeMail } from '../words/mail.ts'
+import { codeMail, linkMail } from '../words/mail.ts'
 import { wordsFor } from '../words/words.ts'
 import { deliver } from './deliver.ts'
 
@@ -66,18 +66,27 @@ export async function startVerification(
       lifetime: codeLifetime,
     })
   })
-  const mail = codeMail(wordsFor(language), usage[purpose], {
-    code,
-    app: application.name,
-    minutes: codeLifetime / minute,
-  })
+  const isKnown = user?.emailVerifiedAt != null
+  const type = user === null && strangers === 'send' ? 'Register' : usage[purpose]
+  const content = { code, app: application.name, minutes: codeLifetime / minute }
+  const link = `${ctx.config.publicUrl}/sign-in`
+  const words = wordsFor(language)
   const send = () =>
-    deliver(ctx, {
-      to: email,
-      type: usage[purpose],
-      payload: { code, locale: language, application },
-      fallback: mail,
-    })
+    purpose === 'register' && isKnown
+      ? // The page says the same as to a stranger; only the owner of the address reads the difference.
+        deliver(ctx, {
+          to: email,
+          type,
+          payload: { code, link, locale: language, application },
+          fallback: linkMail(words, 'alreadyRegistered', { ...content, link, email }),
+          rendered: true,
+        })
+      : deliver(ctx, {
+          to: email,
+          type,
+          payload: { code, locale: language, application },
+          fallback: codeMail(words, type, content),
+        })
   if (strangers === 'send') await send()
   else if (isSent)
     send().catch((error: unknown) => ctx.log.error({ err: error }, 'A code could not be sent.'))

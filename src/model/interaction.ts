@@ -24,8 +24,8 @@ export interface Interaction {
 export interface InteractionState {
   /** What was typed; kept through every mistake. */
   identifier?: string
-  /** The code under way. `id` is null where nothing was sent, so that nobody sees a difference. */
-  code?: { id: string | null; purpose: VerificationPurpose; wrong: number }
+  /** The code under way. */
+  code?: { id: string; purpose: VerificationPurpose }
   /** What a code has proved, until it is used. */
   proof?: Proof
 }

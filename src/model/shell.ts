@@ -1,0 +1,22 @@
+import { sql } from 'kysely'
+import type { Tx } from '../base/context.ts'
+import { sqlNow } from './clock.ts'
+
+/**
+ * Empties an account whose address nobody had proved, before it is given to the one who proves it: whoever made it
+ * may have left a password, sessions, other identities, factors, or a change of address under way.
+ */
+export async function emptyShell(ctx: Tx, userId: string): Promise<void> {
+  await sql`
+    with ended as (delete from auth.sessions where user_id = ${userId}),
+    unlinked as (delete from auth.identities where user_id = ${userId} and provider <> 'email'),
+    unenrolled as (delete from auth.mfa_factors where user_id = ${userId}),
+    unkeyed as (delete from auth.webauthn_credentials where user_id = ${userId}),
+    forgotten as (delete from auth.one_time_tokens where user_id = ${userId})
+    update auth.users set encrypted_password = null, confirmation_token = '', recovery_token = '', email_change = '',
+      email_change_token_new = '', email_change_token_current = '', email_change_confirm_status = 0, phone = null,
+      phone_change = '', phone_change_token = '', reauthentication_token = '', updated_at = ${sqlNow(ctx)}
+    where id = ${userId} and email_confirmed_at is null and phone_confirmed_at is null`.execute(
+    ctx.db,
+  )
+}
