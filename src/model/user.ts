@@ -2,7 +2,8 @@ import { type RawBuilder, sql } from 'kysely'
 import type { Tx } from '../base/context.ts'
 import { sqlNow } from './clock.ts'
 import type { AuditActor } from './event.ts'
-import { type Identity, type IdentityRow, toIdentity } from './identity.ts'
+import type { Identity } from './identity.ts'
+import { toUser, type UserRow, usersSql } from './user-row.ts'
 import { isUuid, nilUuid } from './uuid.ts'
 
 export type Json = Record<string, unknown>
@@ -74,137 +75,6 @@ export interface User {
   updatedAt: Date
   identities: Identity[]
   factors: Factor[]
-}
-
-/** The columns of `auth.users` and `idp.profiles` as `usersSql` selects them. */
-export interface UserRow {
-  id: string
-  aud: string | null
-  role: string | null
-  email: string | null
-  encrypted_password: string | null
-  email_confirmed_at: Date | null
-  invited_at: Date | null
-  confirmation_token: string | null
-  confirmation_sent_at: Date | null
-  recovery_token: string | null
-  recovery_sent_at: Date | null
-  email_change_token_new: string | null
-  email_change: string | null
-  email_change_sent_at: Date | null
-  email_change_token_current: string | null
-  email_change_confirm_status: number | null
-  last_sign_in_at: Date | null
-  raw_app_meta_data: Json | null
-  raw_user_meta_data: Json | null
-  created_at: Date | null
-  updated_at: Date | null
-  phone: string | null
-  phone_confirmed_at: Date | null
-  phone_change: string | null
-  phone_change_token: string | null
-  phone_change_sent_at: Date | null
-  confirmed_at: Date | null
-  banned_until: Date | number | null
-  reauthentication_token: string | null
-  reauthentication_sent_at: Date | null
-  is_sso_user: boolean
-  deleted_at: Date | null
-  is_anonymous: boolean
-  username: string | null
-  name: string | null
-  avatar: string | null
-  details: Json | null
-  custom_data: Json | null
-  identities: IdentityRow[]
-  factors: FactorRow[]
-}
-
-interface FactorRow {
-  id: string
-  factor_type: Factor['type']
-  status: Factor['status']
-  friendly_name: string | null
-  phone: string | null
-  created_at: string
-  updated_at: string
-  last_challenged_at: string | null
-}
-
-const endOfTime = new Date(8.64e15)
-
-export function toUser(row: UserRow): User {
-  return {
-    id: row.id,
-    audience: row.aud ?? '',
-    databaseRole: row.role ?? '',
-    email: row.email || null,
-    emailVerifiedAt: row.email_confirmed_at,
-    phone: row.phone || null,
-    phoneVerifiedAt: row.phone_confirmed_at,
-    username: row.username,
-    name: row.name,
-    avatar: row.avatar,
-    details: row.details ?? {},
-    customData: row.custom_data ?? {},
-    metadata: { own: row.raw_user_meta_data ?? {}, app: row.raw_app_meta_data ?? {} },
-    passwordHash: row.encrypted_password || null,
-    bannedUntil: typeof row.banned_until === 'number' ? endOfTime : row.banned_until,
-    isAnonymous: row.is_anonymous,
-    isSso: row.is_sso_user,
-    pending: {
-      confirmationToken: row.confirmation_token ?? '',
-      confirmationSentAt: row.confirmation_sent_at,
-      recoveryToken: row.recovery_token ?? '',
-      recoverySentAt: row.recovery_sent_at,
-      newEmail: row.email_change ?? '',
-      newEmailToken: row.email_change_token_new ?? '',
-      currentEmailToken: row.email_change_token_current ?? '',
-      emailChangeSentAt: row.email_change_sent_at,
-      emailChangeConfirmations: row.email_change_confirm_status ?? 0,
-      newPhone: row.phone_change ?? '',
-      phoneChangeToken: row.phone_change_token ?? '',
-      phoneChangeSentAt: row.phone_change_sent_at,
-      reauthenticationToken: row.reauthentication_token ?? '',
-      reauthenticationSentAt: row.reauthentication_sent_at,
-    },
-    invitedAt: row.invited_at,
-    confirmedAt: row.confirmed_at,
-    lastSignInAt: row.last_sign_in_at,
-    deletedAt: row.deleted_at,
-    createdAt: row.created_at ?? new Date(0),
-    updatedAt: row.updated_at ?? row.created_at ?? new Date(0),
-    identities: row.identities.map(toIdentity),
-    factors: row.factors.map(toFactor),
-  }
-}
-
-function toFactor(row: FactorRow): Factor {
-  return {
-    id: row.id,
-    type: row.factor_type,
-    status: row.status,
-    friendlyName: row.friendly_name,
-    phone: row.phone,
-    createdAt: new Date(row.created_at),
-    updatedAt: new Date(row.updated_at),
-    lastChallengedAt: row.last_challenged_at === null ? null : new Date(row.last_challenged_at),
-  }
-}
-
-/**
- * `select` of whole users from `source`, which must yield rows of `auth.users` named `u`: the table itself, or a
- * common table expression with `returning *`. One query, whatever a user has.
- */
-export function usersSql(source: RawBuilder<unknown> = sql`auth.users u`): RawBuilder<UserRow> {
-  return sql<UserRow>`
-    select u.*, p.username, p.name, p.avatar, p.details, p.custom_data,
-      coalesce((select json_agg(i order by i.created_at, i.id) from auth.identities i where i.user_id = u.id), '[]') as identities,
-      coalesce((select json_agg(json_build_object('id', f.id, 'factor_type', f.factor_type, 'status', f.status,
-          'friendly_name', f.friendly_name, 'phone', f.phone, 'created_at', f.created_at, 'updated_at', f.updated_at,
-          'last_challenged_at', f.last_challenged_at) order by f.created_at, f.id)
-        from auth.mfa_factors f where f.user_id = u.id), '[]') as factors
-    from ${source} left join idp.profiles p on p.user_id = u.id`
 }
 
 async function oneUser(ctx: Tx, where: RawBuilder<unknown>): Promise<User | null> {
