@@ -58,7 +58,7 @@ async function openDirectory(directory: string): Promise<PGlite> {
   return engine
 }
 
-function connectPGlite(engine: PGlite, afterClose: () => Promise<void>): OpenDatabase {
+export function connectPGlite(engine: PGlite, afterClose: () => Promise<void>): OpenDatabase {
   const queries = listeners<Query>()
   const notices = listeners<Notice>()
   const options = {

@@ -1,0 +1,47 @@
+import { defineConfig } from 'vitest/config'
+import { postgresPrograms } from './test/setup/postgres-server.ts'
+
+/** Tests of these need no database, and run once. The others run on each kind. */
+const unit = ['src/{base,connectors,words}/**/*.test.ts', 'src/faces/pages/**/*.test.ts']
+const all = ['{src,test,authjs}/**/*.test.ts']
+
+const hasPostgres = Boolean(process.env.TEST_POSTGRES) || postgresPrograms() !== null
+if (!hasPostgres) {
+  const what = 'no Postgres programs in /usr/lib/postgresql, and TEST_POSTGRES is not set'
+  if (process.env.CI) throw new Error(`The tests on Postgres cannot run: ${what}`)
+  console.warn(`\n*** SKIPPED: every test on Postgres (${what}) ***\n`)
+}
+
+export default defineConfig({
+  test: {
+    testTimeout: 30_000,
+    hookTimeout: 120_000,
+    teardownTimeout: 20_000,
+    maxWorkers: 2,
+    projects: [
+      { extends: true, test: { name: 'unit', include: unit } },
+      {
+        extends: true,
+        test: {
+          name: 'pglite',
+          include: all,
+          exclude: unit,
+          globalSetup: './test/setup/pglite.ts',
+        },
+      },
+      ...(hasPostgres
+        ? [
+            {
+              extends: true as const,
+              test: {
+                name: 'postgres',
+                include: all,
+                exclude: unit,
+                globalSetup: './test/setup/postgres.ts',
+              },
+            },
+          ]
+        : []),
+    ],
+  },
+})
