@@ -337,6 +337,12 @@ export interface IdpApplications {
   updated_at: Generated<Date>
 }
 
+export interface IdpAuthenticators {
+  credential_id: string
+  verbatim: OptionalJson
+  created_at: Generated<Date>
+}
+
 export interface IdpConnectors {
   id: string
   connector_id: string
@@ -504,6 +510,7 @@ export interface Database {
   'auth.webauthn_credentials': AuthWebauthnCredentials
   'idp.application_secrets': IdpApplicationSecrets
   'idp.applications': IdpApplications
+  'idp.authenticators': IdpAuthenticators
   'idp.connectors': IdpConnectors
   'idp.events': IdpEvents
   'idp.grants': IdpGrants
