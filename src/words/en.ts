@@ -20,6 +20,8 @@ export const en = {
     problem: 'Problem',
     refreshed: 'This page was open for a long time, so we refreshed it.',
     here: 'this service',
+    seconds: '{count} seconds',
+    minutes: '{count} minutes',
   },
 
   field: {
@@ -114,9 +116,10 @@ export const en = {
     codeWrong: 'That code is not right. You have {tries} tries left.',
     codeWrongLast: 'That code is not right. You have 1 try left.',
     codeExpired: 'That code has expired. Send a new one.',
-    tooMany: 'Too many tries. Wait {minutes} minutes, or use another way to sign in.',
-    tooManySoon: 'Too many tries. Wait {seconds} seconds, then try again.',
-    mailTooSoon: 'We have just sent a mail. Wait {seconds} seconds before you ask for another.',
+    tooMany: 'Too many tries. Wait {wait}, or use another way to sign in.',
+    codeExhausted: 'Too many tries with this code. Send a new one.',
+    mailTooSoon: 'We have just sent several mails. Wait {wait} before you ask for another.',
+    busy: 'Many people are signing in right now. Nothing was changed. Try again in a minute.',
     mailFailed: 'We could not send the mail. Nothing was changed. Try again in a minute.',
     accountOff: 'This account is turned off. Ask the people who run {app}.',
     notConfirmed: 'This address is not confirmed yet. Sign in with a code to confirm it.',
@@ -136,6 +139,28 @@ export const en = {
     notFound: 'There is no page at this address.',
     server: 'Something went wrong on our side. Nothing was changed. Try again.',
     reference: 'Reference: {reference}',
+  },
+
+  /** The mailbox of a development server. */
+  mailbox: {
+    title: 'Mailbox',
+    lead: 'Every message of this development server stays here. Nothing leaves the machine.',
+    messages: 'Messages',
+    none: 'No messages yet. Sign up or ask for a code, and it shows up here.',
+    noneTo: 'No messages to {to} yet.',
+    to: 'To',
+    type: 'Type',
+    at: 'Sent',
+    filter: 'Filter',
+    refresh: 'Refresh',
+    empty: 'Empty the mailbox',
+    back: 'All messages',
+    code: 'Code',
+    copy: 'Copy',
+    copied: 'Copied',
+    open: 'Open the link',
+    asHtml: 'The message as it looks',
+    asText: 'Plain text',
   },
 
   mail: {

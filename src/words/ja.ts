@@ -19,6 +19,8 @@ export const ja: Words = {
     problem: 'エラー',
     refreshed: 'ページを開いてから時間が経ったため、更新しました。',
     here: 'このサービス',
+    seconds: '{count} 秒',
+    minutes: '{count} 分',
   },
 
   field: {
@@ -112,9 +114,10 @@ export const ja: Words = {
     codeWrong: 'コードが違います。あと {tries} 回試せます。',
     codeWrongLast: 'コードが違います。あと 1 回試せます。',
     codeExpired: 'コードの有効期限が切れました。再送信してください。',
-    tooMany: '試行回数が多すぎます。{minutes} 分待つか、別の方法でログインしてください。',
-    tooManySoon: '試行回数が多すぎます。{seconds} 秒待ってから、もう一度お試しください。',
-    mailTooSoon: 'メールを送信したばかりです。{seconds} 秒待ってから再送信してください。',
+    tooMany: '試行回数が多すぎます。{wait}待つか、別の方法でログインしてください。',
+    codeExhausted: 'このコードの試行回数が多すぎます。再送信してください。',
+    mailTooSoon: 'メールを何通か送信したばかりです。{wait}待ってから再送信してください。',
+    busy: 'ただいま混み合っています。変更はありません。1 分ほど待って、もう一度お試しください。',
     mailFailed:
       'メールを送信できませんでした。変更はありません。1 分ほど待って、もう一度お試しください。',
     accountOff: 'このアカウントは停止されています。{app} の管理者にお問い合わせください。',
@@ -137,6 +140,27 @@ export const ja: Words = {
     notFound: 'このアドレスにページはありません。',
     server: '当方の問題で完了できませんでした。変更はありません。もう一度お試しください。',
     reference: '参照番号: {reference}',
+  },
+
+  mailbox: {
+    title: 'メールボックス',
+    lead: 'この開発サーバーのメッセージはすべてここに届きます。外部には送信されません。',
+    messages: 'メッセージ',
+    none: 'メッセージはまだありません。登録やコードの送信をすると、ここに表示されます。',
+    noneTo: '{to} 宛てのメッセージはまだありません。',
+    to: '宛先',
+    type: '種類',
+    at: '送信日時',
+    filter: '絞り込む',
+    refresh: '更新',
+    empty: 'メールボックスを空にする',
+    back: 'すべてのメッセージ',
+    code: 'コード',
+    copy: 'コピー',
+    copied: 'コピーしました',
+    open: 'リンクを開く',
+    asHtml: 'メッセージの表示',
+    asText: 'テキスト',
   },
 
   mail: {

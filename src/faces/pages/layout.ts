@@ -15,6 +15,8 @@ export interface Frame {
   flow: string | null
   /** This page's own path, to which the language menu leads back. */
   path: string
+  /** What else the page was asked by, for the language menu. */
+  query?: Record<string, string>
 }
 
 export interface Problem {
@@ -82,7 +84,7 @@ function logo({ logo, darkLogo }: Brand): Html {
 function languageLink(frame: Frame, words: Words): Html {
   const { tag, name } = words.language
   const current = tag === frame.words.language.tag ? raw(' aria-current="true"') : ''
-  return html`<li><a href="${href(frame, frame.path, { lang: tag })}" lang="${tag}" hreflang="${tag}"${current}>${name}</a></li>`
+  return html`<li><a href="${href(frame, frame.path, { ...frame.query, lang: tag })}" lang="${tag}" hreflang="${tag}"${current}>${name}</a></li>`
 }
 
 function footerLink(address: string | null, text: string): Html | '' {

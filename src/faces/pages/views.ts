@@ -114,7 +114,8 @@ ${form(
 ${submit(verify)}
 ${otherButton('resend', signIn.resend)}`,
 )}
-${step.canUsePassword && html`<p><a class="to" href="${href(frame, '/sign-in/password')}">${signIn.usePassword}</a></p>`}`,
+${step.canUsePassword && html`<p><a class="to" href="${href(frame, '/sign-in/password')}">${signIn.usePassword}</a></p>`}
+${step.place === '/register/code' && aside(register.haveAccount, { href: href(frame, '/sign-in'), text: register.signIn })}`,
   })
 }
 

@@ -1,0 +1,202 @@
+import { Hono } from 'hono'
+import { getCookie, setCookie } from 'hono/cookie'
+import { browserCookies } from '../../base/cookies.ts'
+import { Fault, isFault } from '../../base/fault.ts'
+import { type Env, readForm } from '../../base/http.ts'
+import { second } from '../../base/time.ts'
+import { browserSessionLifetime, type Next, startInteraction } from '../../flows/interaction.ts'
+import type { Interaction } from '../../model/interaction.ts'
+import { findCarriedSession } from '../../model/session.ts'
+import { isEmail } from '../../model/user.ts'
+import { assets } from './assets.ts'
+import { present } from './faults.ts'
+import { errorPage, type MessageName, messageNames, messagePage } from './messages.ts'
+import { isOwnForm } from './same-origin.ts'
+import { type Form, type Step, steps } from './steps.ts'
+import { go, keepBrowser, type Page, show, type Visit, visit } from './visit.ts'
+
+/** The pages that people see: each step is a POST that leads, by 303, to the GET of the next. */
+export function pages(): Hono<Env> {
+  const app = new Hono<Env>()
+  app.route('/', assets())
+  for (const step of steps) {
+    app.get(step.path, (c) => safely(c, () => open(c, step)))
+    app.post(step.path, (c) => safely(c, () => submit(c, step)))
+  }
+  app.get('/message', (c) => safely(c, () => message(c, c.req.query('about') ?? '')))
+  app.get('/signed-out', (c) => safely(c, () => message(c, 'signed-out')))
+  return app
+}
+
+async function open(c: Page, step: Step): Promise<Response> {
+  const flow = c.req.query('flow') ?? null
+  const here = await visit(c, flow)
+  if (here.isRenewed) return go(here, step.start, { notice: 'refreshed' })
+  if (flow !== null && here.interaction === null) return ended(here)
+  if (here.interaction?.sessionId) return goBack(here, here.interaction)
+  if (step.path === '/sign-in' && !here.policy.canSignIn && here.policy.canRegister) {
+    return go(here, '/register')
+  }
+  step.check(here)
+  if (!step.isDue(here)) return go(here, step.start)
+  const identifier = here.interaction?.state.identifier ?? c.req.query('identifier') ?? ''
+  return show(here, step.view(here, { identifier, notice: noticeOf(here) }))
+}
+
+async function submit(c: Page, step: Step): Promise<Response> {
+  const form = formOf(await readForm(c))
+  if (!isOwnForm(c)) return foreign(c)
+  const flow = form('flow') || null
+  const found = await visit(c, flow)
+  if (found.isRenewed) return go(found, step.start, { notice: 'refreshed' })
+  if (flow !== null && found.interaction === null) return ended(found)
+  if (found.interaction?.sessionId) return goBack(found, found.interaction)
+  const identifier = form('identifier') || (found.interaction?.state.identifier ?? '')
+  let here = found
+  try {
+    step.check(found)
+    here = found.interaction === null ? await begin(found, step, identifier) : found
+    if (here.interaction === null || !step.isDue(here)) return go(here, step.start)
+    const next = await step.submit(here, here.interaction, form)
+    return follow(here, { step, interaction: here.interaction, next })
+  } catch (error) {
+    if (!isFault(error) || error.code === 'interaction_not_found') throw error
+    return mistaken(here, { step, fault: error, identifier })
+  }
+}
+
+/** Somebody who came without an app: nothing is written for them until they typed an address. */
+async function begin(here: Visit, step: Step, identifier: string): Promise<Visit> {
+  if (step.path !== step.start) throw new Fault('interaction_not_found')
+  if (!isEmail(identifier.normalize('NFKC').trim())) {
+    throw new Fault('email_address_invalid', { isEmpty: identifier.trim() === '' })
+  }
+  const { interaction, browser } = await startInteraction(here.ctx, {
+    applicationId: null,
+    browser: here.browser,
+  })
+  keepBrowser(here, browser)
+  return { ...here, interaction, browser, frame: { ...here.frame, flow: interaction.id } }
+}
+
+function follow(
+  here: Visit,
+  { step, interaction, next }: { step: Step; interaction: Interaction; next: Next },
+): Response {
+  switch (next.step) {
+    case 'password':
+      return go(here, '/sign-in/password')
+    case 'code': {
+      const path = step.start === '/sign-in' ? '/sign-in/code' : (`${step.start}/code` as const)
+      return go(here, path, step.path === path ? { notice: 'resent' } : {})
+    }
+    case 'confirm-register':
+      return go(here, '/register/confirm')
+    case 'choose-password':
+      return go(here, '/register/password')
+    case 'reset-password':
+      return go(here, '/reset-password')
+    case 'done': {
+      const { session, attributes } = browserCookies(here.ctx.config)
+      const maxAge = browserSessionLifetime / second
+      setCookie(here.c, session, next.token, { ...attributes, maxAge })
+      return goBack(here, interaction)
+    }
+  }
+}
+
+/** Signed in: back to the app by way of the OpenID Provider, or, for who came alone, to a page that says so. */
+function goBack({ c, frame }: Visit, { id, applicationId }: Interaction): Response {
+  if (applicationId === null) {
+    return go({ c, frame: { ...frame, flow: null } }, '/message', { about: 'signed-in' })
+  }
+  c.header('cache-control', 'no-store')
+  return c.redirect(`/oidc/auth/${id}`, 303)
+}
+
+/** The same page again, with what was typed and what is to mend. */
+function mistaken(
+  here: Visit,
+  { step, fault, identifier }: { step: Step; fault: Fault; identifier: string },
+): Response | Promise<Response> {
+  const { words, app } = here.frame
+  const { status, problem, retryAfter, isOurs } = present(fault, words, {
+    appName: app?.name ?? words.common.here,
+    canUseCode: here.policy.code,
+  })
+  if (isOurs) here.ctx.log.error({ err: fault }, 'A step of a hosted page failed.')
+  if (retryAfter !== null) here.c.header('retry-after', String(retryAfter))
+  // What is turned off has no form to show again.
+  if (status === 403 && problem.field === null && !here.interaction) {
+    return show(here, errorPage(here.frame, { text: problem.text }), status)
+  }
+  const field = problem.field === step.field ? problem.field : null
+  return show(here, step.view(here, { identifier, problem: { ...problem, field } }), status)
+}
+
+async function message(c: Page, about: string): Promise<Response> {
+  const here = await visit(c, c.req.query('flow') ?? null)
+  const { error } = here.frame.words
+  if (!isMessageName(about)) {
+    const trouble = { title: error.notFoundTitle, text: error.notFound }
+    return show(here, errorPage(here.frame, trouble), 404)
+  }
+  return show(here, messagePage({ ...here.frame, path: c.req.path, query: { about } }, about))
+}
+
+/** Who comes back to a page of a sign-in that is over: signed in already, or to begin again at the app. */
+async function ended(here: Visit): Promise<Response> {
+  const { c, ctx, frame } = here
+  const token = getCookie(c, browserCookies(ctx.config).session)
+  const session = token ? await findCarriedSession(ctx, token, 'browser') : null
+  if (session !== null) {
+    return go({ c, frame: { ...frame, flow: null } }, '/message', { about: 'signed-in' })
+  }
+  return show(here, errorPage(frame, { text: frame.words.error.flowEnded }), 400)
+}
+
+async function foreign(c: Page): Promise<Response> {
+  const here = await visit(c, null)
+  return show(here, errorPage(here.frame, { text: here.frame.words.error.foreignForm }), 403)
+}
+
+/** The last net: a fault that no page could show, or a bug, told without its text. */
+async function safely(c: Page, work: () => Promise<Response>): Promise<Response> {
+  try {
+    return await work()
+  } catch (error) {
+    const here = await visit(c, null)
+    const { words, app } = here.frame
+    if (isFault(error)) {
+      const appName = app?.name ?? words.common.here
+      const { status, problem } = present(error, words, { appName, canUseCode: here.policy.code })
+      if (status < 500) return show(here, errorPage(here.frame, problem), status)
+    }
+    const reference = referenceOf(here.ctx.random.id(8))
+    here.ctx.log.error({ err: error, reference }, 'A hosted page failed.')
+    return show(here, errorPage(here.frame, { text: words.error.server, reference }), 500)
+  }
+}
+
+function referenceOf(id: string): string {
+  return `${id.slice(0, 4)}-${id.slice(4)}`.toUpperCase()
+}
+
+function noticeOf({ c, frame }: Visit): string | null {
+  const notice = c.req.query('notice')
+  if (notice === 'refreshed') return frame.words.common.refreshed
+  return notice === 'resent' ? frame.words.signIn.resent : null
+}
+
+/** A field that comes twice has no meaning that is surely the person's (two addresses for one code). */
+function formOf(fields: URLSearchParams): Form {
+  return (name) => {
+    const values = fields.getAll(name)
+    if (values.length > 1) throw new Fault('input_invalid', { field: name })
+    return values[0] ?? ''
+  }
+}
+
+function isMessageName(name: string): name is MessageName {
+  return messageNames.some((known) => known === name)
+}

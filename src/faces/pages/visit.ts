@@ -1,0 +1,130 @@
+import type { Context as HonoContext } from 'hono'
+import { getCookie, setCookie } from 'hono/cookie'
+import type { Context } from '../../base/context.ts'
+import { browserCookies } from '../../base/cookies.ts'
+import type { Env } from '../../base/http.ts'
+import { day } from '../../base/time.ts'
+import { policyOf, type SignInPolicy } from '../../flows/sign-in-policy.ts'
+import { findApplication } from '../../model/application.ts'
+import {
+  findInteraction,
+  findLastInteraction,
+  type Interaction,
+  renewInteraction,
+} from '../../model/interaction.ts'
+import { findSettings } from '../../model/settings.ts'
+import { negotiate } from '../../words/words.ts'
+import { brandOf } from './brand.ts'
+import { securityHeaders } from './headers.ts'
+import { type Frame, type Html, href } from './layout.ts'
+
+export type Page = HonoContext<Env>
+
+/** Somebody at one of our pages: what they are doing, and how to speak to them. */
+export interface Visit {
+  c: Page
+  ctx: Context
+  frame: Frame
+  policy: SignInPolicy
+  /** Null where no sign-in is under way, or it has ended. */
+  interaction: Interaction | null
+  /** The page stood open so long that its sign-in began again. */
+  isRenewed: boolean
+  /** The flow cookie as it came. */
+  browser: string | null
+}
+
+/** Finds out who comes: `flow` is the id that the page's link or form named. */
+export async function visit(c: Page, flow: string | null): Promise<Visit> {
+  const ctx = c.get('ctx')
+  const cookies = browserCookies(ctx.config)
+  const browser = getCookie(c, cookies.flow) ?? null
+  const found = await findVisited(ctx, flow, browser)
+  const settings = await findSettings(ctx, 'sign-in-experience')
+  const { interaction } = found
+  const application = interaction?.applicationId
+    ? await findApplication(ctx, interaction.applicationId)
+    : null
+  const { languageInfo } = settings
+  const words = negotiate({
+    chosen: chosenLanguage(c),
+    uiLocales: stringOf(interaction?.request.ui_locales) ?? c.req.query('ui_locales'),
+    acceptLanguage: languageInfo.autoDetect ? c.req.header('accept-language') : null,
+    fallback: languageInfo.fallbackLanguage,
+  })
+  return {
+    c,
+    ctx,
+    ...found,
+    browser,
+    policy: policyOf(settings),
+    frame: {
+      words,
+      brand: brandOf(settings),
+      app: application === null ? null : { name: application.name },
+      flow: interaction?.id ?? null,
+      path: c.req.path,
+    },
+  }
+}
+
+/** Answers with a page, and with all the headers that a page has to have. */
+export function show(
+  { c, ctx, frame, interaction }: Visit,
+  page: Html,
+  status: 200 | 400 | 403 | 404 | 422 | 429 | 500 | 502 | 503 = 200,
+): Response | Promise<Response> {
+  const request = interaction?.request ?? {}
+  const headers = securityHeaders({
+    brand: frame.brand,
+    returnsTo: [stringOf(request.redirect_uri)].filter((address) => address !== null),
+    https: ctx.config.publicUrl.startsWith('https:'),
+    popup: request.display === 'popup',
+  })
+  for (const [name, value] of Object.entries(headers)) c.header(name, value)
+  c.header('content-language', frame.words.language.tag)
+  c.header('vary', 'accept-language, cookie')
+  return c.html(page, status)
+}
+
+/** The next page. 303, so that reloading it sends nothing again. */
+export function go(
+  { c, frame }: Pick<Visit, 'c' | 'frame'>,
+  path: string,
+  query: Record<string, string> = {},
+): Response {
+  c.header('cache-control', 'no-store')
+  return c.redirect(href(frame, path, query), 303)
+}
+
+export function keepBrowser({ c, ctx }: Pick<Visit, 'c' | 'ctx'>, browser: string): void {
+  const { flow, attributes } = browserCookies(ctx.config)
+  setCookie(c, flow, browser, { ...attributes, maxAge: (30 * day) / 1000 })
+}
+
+async function findVisited(
+  ctx: Context,
+  flow: string | null,
+  browser: string | null,
+): Promise<{ interaction: Interaction | null; isRenewed: boolean }> {
+  if (browser === null) return { interaction: null, isRenewed: false }
+  if (flow === null) {
+    return { interaction: await findLastInteraction(ctx, browser), isRenewed: false }
+  }
+  const interaction = await findInteraction(ctx, flow, browser)
+  if (interaction !== null) return { interaction, isRenewed: false }
+  const renewed = await renewInteraction(ctx, flow, browser)
+  return { interaction: renewed, isRenewed: renewed !== null }
+}
+
+/** The language menu leads to the same page with `?lang=`, and the choice is kept. */
+function chosenLanguage(c: Page): string | null {
+  const asked = c.req.query('lang')
+  if (asked === undefined || !/^[a-z]{2,3}$/.test(asked)) return getCookie(c, 'lang') ?? null
+  setCookie(c, 'lang', asked, { path: '/', sameSite: 'Lax', maxAge: (365 * day) / 1000 })
+  return asked
+}
+
+function stringOf(value: unknown): string | null {
+  return typeof value === 'string' ? value : null
+}
