@@ -8,7 +8,7 @@ import {
 } from '../connectors/index.ts'
 import { smtp } from '../connectors/smtp.ts'
 import { listConnectors } from '../model/connector.ts'
-import { createMessage } from '../model/message.ts'
+import { keepMessage } from '../model/message.ts'
 
 /** A message with the words that go out when the connector has no delivery of its own for it. */
 export interface Outgoing extends Omit<Message, 'content'> {
@@ -68,7 +68,7 @@ function smtpOfEnvironment(ctx: Context): Way {
 }
 
 async function keep(ctx: Context, { to, type, payload, fallback }: Outgoing): Promise<void> {
-  await createMessage(ctx, {
+  await keepMessage(ctx, {
     channel: 'email',
     to,
     type,

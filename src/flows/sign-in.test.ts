@@ -1,0 +1,87 @@
+import { hashSync as bcrypt } from '@node-rs/bcrypt'
+import { expect, test } from 'vitest'
+import { world } from '../../test/world.ts'
+import { hashPassword } from '../base/password.ts'
+import { after, day } from '../base/time.ts'
+import { listSessions } from '../model/session.ts'
+import { createUser, findUser, updateUser } from '../model/user.ts'
+import { signInWithPassword } from './sign-in.ts'
+
+const credentials = { email: 'ANN@example.com', password: 'correct horse' }
+
+async function withAnn(environment?: Record<string, string>) {
+  const made = await world(environment)
+  const ann = await createUser(made.ctx, {
+    email: 'ann@example.com',
+    emailVerified: true,
+    passwordHash: await hashPassword('correct horse'),
+  })
+  return { ...made, ann }
+}
+
+test('the right password begins a session, and is told', async () => {
+  const { ctx, ann, events, audited } = await withAnn()
+  const { user, session } = await signInWithPassword(ctx, credentials)
+  expect(user.id).toBe(ann.id)
+  expect(session).toMatchObject({
+    userId: ann.id,
+    aal: 'aal1',
+    ip: '192.0.2.1',
+    userAgent: 'a visitor',
+  })
+  expect(session.amr).toMatchObject([{ method: 'password', at: ctx.now() }])
+  expect(await listSessions(ctx, ann.id)).toHaveLength(1)
+  expect((await findUser(ctx, ann.id))?.lastSignInAt).toEqual(ctx.now())
+  expect(await events()).toEqual(['user.signed-in'])
+  expect(await audited()).toEqual(['login'])
+})
+
+test.each([
+  ['a wrong password', { ...credentials, password: 'wrong horse' }],
+  ['an unknown address', { ...credentials, email: 'nobody@example.com' }],
+  ['an empty address', { ...credentials, email: '' }],
+])('%s is refused, and leaves nothing', async (_case, tried) => {
+  const { ctx, ann, events } = await withAnn()
+  await expect(signInWithPassword(ctx, tried)).rejects.toMatchObject({
+    code: 'invalid_credentials',
+  })
+  expect(await listSessions(ctx, ann.id)).toEqual([])
+  expect(await events()).toEqual([])
+})
+
+test('an account without password has none that matches', async () => {
+  const { ctx } = await world()
+  await createUser(ctx, { email: 'ann@example.com', emailVerified: true })
+  await expect(signInWithPassword(ctx, { ...credentials, password: '' })).rejects.toMatchObject({
+    code: 'invalid_credentials',
+  })
+})
+
+test('a banned user waits until the ban is over', async () => {
+  const { ctx, ann, pass } = await withAnn()
+  await updateUser(ctx, ann.id, { bannedUntil: after(ctx.now(), 1 * day) })
+  await expect(signInWithPassword(ctx, credentials)).rejects.toMatchObject({ code: 'user_banned' })
+  pass(1 * day)
+  await expect(signInWithPassword(ctx, credentials)).resolves.toBeDefined()
+})
+
+test('an address that nobody proved does not sign in, and only the right password is told so', async () => {
+  const { ctx, ann } = await withAnn()
+  await updateUser(ctx, ann.id, { emailVerified: false })
+  await expect(signInWithPassword(ctx, credentials)).rejects.toMatchObject({
+    code: 'email_not_confirmed',
+  })
+  await expect(
+    signInWithPassword(ctx, { ...credentials, password: 'wrong' }),
+  ).rejects.toMatchObject({
+    code: 'invalid_credentials',
+  })
+})
+
+test("GoTrue's bcrypt hash signs in, and is replaced by ours", async () => {
+  const { ctx, ann } = await withAnn()
+  await updateUser(ctx, ann.id, { passwordHash: bcrypt('correct horse', { cost: 4 }) })
+  await signInWithPassword(ctx, credentials)
+  expect((await findUser(ctx, ann.id))?.passwordHash).toMatch(/^\$argon2id\$/)
+  await signInWithPassword(ctx, credentials)
+})
