@@ -1,11 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createDatabase } from '../database.ts'
+import { createDatabase, type DatabaseKind } from '../database.ts'
 import { freePort, node, top } from './machine.ts'
 import { type Running, run, runToEnd } from './process.ts'
-
-export type DatabaseKind = 'pglite' | 'postgres'
 
 /** Where a server keeps everything; it outlives the server's process. */
 export interface Place {

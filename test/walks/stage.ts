@@ -1,12 +1,6 @@
+import type { DatabaseKind } from '../database.ts'
 import { openPostOffice, type PostOffice } from './mail.ts'
-import {
-  type DatabaseKind,
-  findPlace,
-  type Place,
-  type Server,
-  type ServerOptions,
-  startServer,
-} from './server.ts'
+import { findPlace, type Place, type Server, type ServerOptions, startServer } from './server.ts'
 
 export interface Stage {
   place: Place
