@@ -1,8 +1,12 @@
 import { defineConfig } from 'vitest/config'
 import { postgresPrograms } from './test/setup/postgres-server.ts'
 
-/** Tests of these need no database, and run once. The others run on each kind. */
-const unit = ['src/{base,connectors,words}/**/*.test.ts', 'src/faces/pages/**/*.test.ts']
+/** Tests of these need no database, and run once. The others run on each kind, or on the one in their name. */
+const unit = [
+  'src/{base,connectors,words}/**/*.test.ts',
+  'src/faces/pages/**/*.test.ts',
+  'test/contract/floors.test.ts',
+]
 const all = ['{src,test,authjs}/**/*.test.ts']
 
 const hasPostgres = Boolean(process.env.TEST_POSTGRES) || postgresPrograms() !== null
@@ -25,7 +29,7 @@ export default defineConfig({
         test: {
           name: 'pglite',
           include: all,
-          exclude: unit,
+          exclude: [...unit, '**/*.postgres.test.ts'],
           globalSetup: './test/setup/pglite.ts',
         },
       },
@@ -36,7 +40,7 @@ export default defineConfig({
               test: {
                 name: 'postgres',
                 include: all,
-                exclude: unit,
+                exclude: [...unit, '**/*.pglite.test.ts'],
                 globalSetup: './test/setup/postgres.ts',
               },
             },
