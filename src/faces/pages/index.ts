@@ -47,7 +47,8 @@ async function submit(c: Page, step: Step): Promise<Response> {
   const form = formOf(await readForm(c))
   if (!isOwnForm(c)) return foreign(c)
   const flow = form('flow') || null
-  const found = await visit(c, flow)
+  // A form without a flow begins one of its own: two tabs that were opened at once stay two.
+  const found = await visit(c, flow ?? '')
   if (found.isRenewed) return go(found, step.start, { notice: 'refreshed' })
   if (flow !== null && found.interaction === null) return ended(found)
   if (found.interaction?.sessionId) return goBack(found, found.interaction)
