@@ -1,0 +1,54 @@
+import { sql } from 'kysely'
+import { expect, test } from 'vitest'
+import { world } from '../../test/world.ts'
+import { day, hour } from '../base/time.ts'
+import { take } from '../model/limit.ts'
+import { carrySession, createSession, listSessions } from '../model/session.ts'
+import { createUser } from '../model/user.ts'
+import { createVerification } from '../model/verification.ts'
+import { tidy } from './housekeeping.ts'
+
+test('what is over goes, and what is in use stays', async () => {
+  const { ctx, pass } = await world()
+  const ann = await createUser(ctx, { email: 'ann@example.com', emailVerified: true })
+  const carried = await createSession(ctx, { userId: ann.id, method: 'password' })
+  await carrySession(ctx, carried.id, 'browser', 14 * day)
+  const dropped = await createSession(ctx, { userId: ann.id, method: 'password' })
+  await carrySession(ctx, dropped.id, 'browser', 1 * hour)
+  const refreshed = await createSession(ctx, { userId: ann.id, method: 'password' })
+  await sql`update auth.sessions set refresh_token_hmac_key = 'a key', refresh_token_counter = 0
+    where id = ${refreshed.id}`.execute(ctx.db)
+  const code = {
+    purpose: 'sign-in',
+    channel: 'email',
+    recipient: 'ann@example.com',
+    code: '123456',
+  } as const
+  await createVerification(ctx, { ...code, lifetime: 1 * hour })
+  await take(ctx, 'send:ann@example.com', { limit: 5, window: 1 * hour })
+
+  expect(Object.values(await tidy(ctx)).every((count) => count === 0)).toBe(true)
+
+  pass(2 * day)
+  await createVerification(ctx, { ...code, lifetime: 1 * hour })
+  expect(await tidy(ctx)).toEqual({
+    'idp.tokens': 0,
+    'idp.verifications': 1,
+    'idp.interactions': 0,
+    'idp.session_tokens': 1,
+    'idp.limits': 1,
+    'auth.flow_state': 0,
+    'auth.sessions': 1,
+  })
+  const left = (await listSessions(ctx, ann.id)).map(({ id }) => id)
+  expect(left.sort()).toEqual([carried.id, refreshed.id].sort())
+})
+
+test('a thousand rows at a time, until none is left', async () => {
+  const { ctx } = await world()
+  await sql`insert into idp.limits (key, count, resets_at)
+    select 'key ' || n, 1, ${ctx.now()}::timestamptz - interval '1 hour' from generate_series(1, 2500) n`.execute(
+    ctx.db,
+  )
+  expect(await tidy(ctx)).toMatchObject({ 'idp.limits': 2500 })
+})
