@@ -23,9 +23,11 @@ export type EventType =
   | 'identity.linked'
   | 'identity.unlinked'
   | 'factor.created'
+  | 'factor.used'
   | 'session.created'
   | 'session.refreshed'
   | 'session.ended'
+  | 'token.issued'
   | 'token.revoked'
   | 'token.reused'
   | 'grant.created'
@@ -103,6 +105,19 @@ export function recording(
     from jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb) as e(type text, user_id uuid, session_id uuid,
       application_id text, actor text, ip text, user_agent text, details jsonb)
     where ${when}
+  )`
+}
+
+/**
+ * As `recording`, for a row that the statement itself finds: `source` is a common table expression with `user_id`,
+ * `session_id` and `application_id`. Several may stand in one statement.
+ */
+export function recordingOf(ctx: Tx, type: EventType, source: string): RawBuilder<unknown> {
+  return sql`${sql.ref(`told_of_${source}`)} as (
+    insert into idp.events (type, user_id, session_id, application_id, actor, ip, user_agent, created_at)
+    select ${type}, e.user_id, e.session_id, e.application_id, ${actorName(ctx.actor)}, ${ctx.client.ip},
+      ${ctx.client.userAgent}, ${sqlNow(ctx)}
+    from ${sql.ref(source)} e
   )`
 }
 
