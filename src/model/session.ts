@@ -1,4 +1,4 @@
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import type { Tx } from '../base/context.ts'
 import { sha256 } from '../base/crypto.ts'
 import { sqlAfter, sqlNow } from './clock.ts'
@@ -49,13 +49,14 @@ export interface Session {
 /** What carries a session beside GoTrue's refresh token: a browser's cookie, or Auth.js' session token. */
 export type Carrier = 'browser' | 'authjs'
 
+/** Times are strings where the row came inside a JSON object. */
 export interface SessionRow {
   id: string
   user_id: string
   aal: Aal | null
-  created_at: Date | null
-  refreshed_at: Date | null
-  not_after: Date | null
+  created_at: Date | string | null
+  refreshed_at: Date | string | null
+  not_after: Date | string | null
   user_agent: string | null
   ip: string | null
   tag: string | null
@@ -68,20 +69,46 @@ export function toSession(row: SessionRow): Session {
     userId: row.user_id,
     aal: row.aal ?? 'aal1',
     amr: (row.amr ?? []).map(({ method, at }) => ({ method, at: new Date(at) })),
-    createdAt: row.created_at ?? new Date(0),
-    refreshedAt: row.refreshed_at,
-    notAfter: row.not_after,
+    createdAt: toDate(row.created_at) ?? new Date(0),
+    refreshedAt: toDate(row.refreshed_at),
+    notAfter: toDate(row.not_after),
     userAgent: row.user_agent,
     ip: row.ip,
     tag: row.tag,
   }
 }
 
+function toDate(value: Date | string | null): Date | null {
+  return value === null ? null : new Date(value)
+}
+
+/** The methods of a session `s`, newest first. */
+const amrSql = sql`(select json_agg(json_build_object('method', c.authentication_method, 'at', c.updated_at) order by c.updated_at desc)
+     from auth.mfa_amr_claims c where c.session_id = s.id)`
+
+/** A session `s` as one JSON column, for a query whose rows are users. */
+export const sessionObject = sql`json_build_object('id', s.id, 'user_id', s.user_id, 'aal', s.aal, 'created_at', s.created_at,
+  'refreshed_at', s.refreshed_at at time zone 'utc', 'not_after', s.not_after, 'user_agent', s.user_agent,
+  'ip', host(s.ip), 'tag', s.tag, 'amr', ${amrSql})`
+
+/**
+ * Why a session `s` is over, as GoTrue says it at a refresh: `expired` (its own end, or `GOTRUE_SESSIONS_TIMEBOX`),
+ * `inactive`, or null.
+ */
+export function sessionEnded(ctx: Tx): RawBuilder<'expired' | 'inactive' | null> {
+  const { sessionsTimebox, sessionsInactivity } = ctx.config.gotrue
+  const isOver = (since: RawBuilder<unknown>, length: number | null) =>
+    length === null ? sql`false` : sql`${since} <= ${sqlAfter(ctx, -length)}`
+  return sql`case
+    when s.not_after <= ${sqlNow(ctx)} or ${isOver(sql`s.created_at`, sessionsTimebox)} then 'expired'
+    when ${isOver(sql`coalesce(s.refreshed_at at time zone 'utc', s.created_at)`, sessionsInactivity)} then 'inactive'
+  end`
+}
+
 /** Columns of a session `s` with its methods, newest first, for a `select`. */
 export const sessionColumns = sql`s.id, s.user_id, s.aal::text as aal, s.created_at, s.refreshed_at, s.not_after, s.user_agent,
   host(s.ip) as ip, s.tag,
-  (select json_agg(json_build_object('method', c.authentication_method, 'at', c.updated_at) order by c.updated_at desc)
-     from auth.mfa_amr_claims c where c.session_id = s.id) as amr`
+  ${amrSql} as amr`
 
 /**
  * Begins a session with the method that the user came by, in one statement. Only `admit` (flows/admit.ts) and the

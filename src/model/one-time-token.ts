@@ -1,0 +1,250 @@
+import { createHash } from 'node:crypto'
+import { sql } from 'kysely'
+import type { Tx } from '../base/context.ts'
+import { minute, second } from '../base/time.ts'
+import { sqlAfter, sqlNow } from './clock.ts'
+import { nilUuid } from './uuid.ts'
+
+/**
+ * GoTrue's codes and links: a hash in a column of `auth.users` (for the digits that a person types) and the same in a
+ * row of `auth.one_time_tokens` (for the link), so that what either server mailed works on the other.
+ */
+export type TokenKind =
+  | 'confirmation_token'
+  | 'recovery_token'
+  | 'reauthentication_token'
+  | 'email_change_token_new'
+  | 'email_change_token_current'
+  | 'phone_change_token'
+
+/** When a kind was sent, and to which column's address. A phone's confirmation rests in `confirmation_token` too. */
+const columns: Record<TokenKind, { sentAt: string; recipient: string }> = {
+  confirmation_token: { sentAt: 'confirmation_sent_at', recipient: 'email' },
+  recovery_token: { sentAt: 'recovery_sent_at', recipient: 'email' },
+  reauthentication_token: { sentAt: 'reauthentication_sent_at', recipient: 'email' },
+  email_change_token_new: { sentAt: 'email_change_sent_at', recipient: 'email_change' },
+  email_change_token_current: { sentAt: 'email_change_sent_at', recipient: 'email' },
+  phone_change_token: { sentAt: 'phone_change_sent_at', recipient: 'phone_change' },
+}
+
+/** GoTrue's `GOTRUE_SMS_OTP_EXP`. */
+const smsLifetime = 1 * minute
+
+export const pkcePrefix = 'pkce_'
+
+/** How GoTrue keeps a code: six digits are guessable in this form, so tries are limited where codes are taken. */
+export function tokenHash(recipient: string, code: string): string {
+  return createHash('sha224').update(`${recipient.toLowerCase()}${code}`).digest('hex')
+}
+
+/** A code that was just made: the digits for the mail, the hash for the link and the rows. */
+export interface MadeToken {
+  kind: TokenKind
+  recipient: string
+  code: string
+  hash: string
+}
+
+export function makeToken(
+  ctx: Tx,
+  token: { kind: TokenKind; recipient: string; isPkce?: boolean },
+): MadeToken {
+  const { kind, recipient } = token
+  const code = ctx.random.digits(ctx.config.gotrue.mailerOtpLength)
+  const hash = `${token.isPkce ? pkcePrefix : ''}${tokenHash(recipient, code)}`
+  return { kind, recipient, code, hash }
+}
+
+export type Kept = { outcome: 'kept' } | { outcome: 'too-soon'; retryAfter: number }
+
+/**
+ * Writes a user's tokens that are sent together (one, or those of an e-mail change), in the place of the ones before,
+ * and marks them as sent, unless the last were sent less than `every` milliseconds ago: one statement.
+ */
+export async function keepTokens(
+  ctx: Tx,
+  userId: string,
+  tokens: readonly [MadeToken, ...MadeToken[]],
+  { every, newEmail }: { every: number; newEmail?: string },
+): Promise<Kept> {
+  const sentAt = sql.ref(columns[tokens[0].kind].sentAt)
+  const kinds = newEmail === undefined ? tokens.map(({ kind }) => kind) : changeKinds
+  const assigned = kinds.map((kind) => {
+    const hash = tokens.find((token) => token.kind === kind)?.hash ?? ''
+    return sql`${sql.ref(kind)} = ${hash}`
+  })
+  if (newEmail !== undefined) {
+    assigned.push(sql`email_change = ${newEmail}`, sql`email_change_confirm_status = 0`)
+  }
+  const rows = JSON.stringify(
+    tokens.map(({ kind, recipient, hash }) => ({ id: ctx.random.uuid(), kind, recipient, hash })),
+  )
+  const utcNow = sql`${sqlNow(ctx)} at time zone 'utc'`
+  const answer = await sql<{ kept: boolean; wait: number | null }>`
+    with marked as (
+      update auth.users set ${sql.join(assigned)}, ${sentAt} = ${sqlNow(ctx)}, updated_at = ${sqlNow(ctx)}
+      where id = ${userId} and (${sentAt} is null or ${sentAt} <= ${sqlAfter(ctx, -every)})
+      returning id),
+    gone as (
+      delete from auth.one_time_tokens t using marked where t.user_id = marked.id
+        and t.token_type::text = any(${kinds}::text[])
+        and t.token_type::text <> all(${tokens.map(({ kind }) => kind)}::text[])),
+    kept as (
+      insert into auth.one_time_tokens (id, user_id, token_type, token_hash, relates_to, created_at, updated_at)
+      select r.id, marked.id, r.kind::auth.one_time_token_type, r.hash, r.recipient, ${utcNow}, ${utcNow}
+      from marked, jsonb_to_recordset(${rows}::text::jsonb) as r(id uuid, kind text, recipient text, hash text)
+      on conflict (user_id, token_type) do update set token_hash = excluded.token_hash,
+        relates_to = excluded.relates_to, updated_at = excluded.updated_at)
+    select exists (select from marked) as kept,
+      (select extract(epoch from ${sentAt} - ${sqlAfter(ctx, -every)})::float8 * 1000
+       from auth.users where id = ${userId}) as wait`.execute(ctx.db)
+  const [row] = answer.rows
+  if (row?.kept) return { outcome: 'kept' }
+  return { outcome: 'too-soon', retryAfter: Math.max(second, row?.wait ?? second) }
+}
+
+const changeKinds: readonly TokenKind[] = ['email_change_token_new', 'email_change_token_current']
+
+/** Takes back what could not be sent, if nothing newer came: the next request need not wait. */
+export async function dropTokens(
+  ctx: Tx,
+  userId: string,
+  tokens: readonly MadeToken[],
+): Promise<void> {
+  for (const { kind, hash } of tokens) {
+    await sql`
+      with dropped as (
+        update auth.users set ${sql.ref(kind)} = '', ${sql.ref(columns[kind].sentAt)} = null
+        where id = ${userId} and ${sql.ref(kind)} = ${hash} returning id)
+      delete from auth.one_time_tokens t using dropped where t.user_id = dropped.id and t.token_hash = ${hash}`.execute(
+      ctx.db,
+    )
+  }
+}
+
+/** A token that was spent just now. */
+export interface Spent {
+  userId: string
+  kind: TokenKind
+}
+
+/**
+ * Spends a link's token in one statement: of all who come with it, one gets it. The user's row is locked first, as
+ * `spendCode` does: link and digits of one mail are one token. Null for an unknown, used or expired one.
+ */
+export async function spendHash(
+  ctx: Tx,
+  hash: string,
+  kinds: readonly TokenKind[],
+): Promise<Spent | null> {
+  const unexpired = kinds.map(
+    (kind) =>
+      sql`(t.token_type::text = ${kind} and u.${sql.ref(columns[kind].sentAt)} > ${sqlAfter(ctx, -lifetime(ctx, kind))})`,
+  )
+  const cleared = kinds.map(
+    (kind) =>
+      sql`${sql.ref(kind)} = case when spent.token_type::text = ${kind} then '' else u.${sql.ref(kind)} end`,
+  )
+  const { rows } = await sql<{ user_id: string; token_type: TokenKind }>`
+    with found as (
+      select t.id from auth.one_time_tokens t join auth.users u on u.id = t.user_id
+      where t.token_hash = ${hash} and u.instance_id = ${nilUuid} and (${sql.join(unexpired, sql` or `)})
+      limit 1 for update of u),
+    spent as (
+      delete from auth.one_time_tokens t using found where t.id = found.id and t.token_hash = ${hash}
+      returning t.user_id, t.token_type)
+    update auth.users u set ${sql.join(cleared)} from spent where u.id = spent.user_id
+    returning spent.user_id, spent.token_type::text`.execute(ctx.db)
+  const [row] = rows
+  return row === undefined ? null : { userId: row.user_id, kind: row.token_type }
+}
+
+/** Spends the digits that a person typed, by the address (or number) they were sent to: one statement, one winner. */
+export async function spendCode(
+  ctx: Tx,
+  {
+    recipient,
+    code,
+    kind,
+    channel,
+  }: { recipient: string; code: string; kind: TokenKind; channel: 'email' | 'phone' },
+): Promise<Spent | null> {
+  const hash = tokenHash(recipient, code)
+  const address = kind === 'confirmation_token' ? channel : columns[kind].recipient
+  const lasts = channel === 'phone' ? smsLifetime : lifetime(ctx, kind)
+  const { rows } = await sql<{ id: string }>`
+    with spent as (
+      update auth.users set ${sql.ref(kind)} = '', updated_at = ${sqlNow(ctx)}
+      where ${sql.ref(address)} = ${recipient} and instance_id = ${nilUuid} and is_sso_user = false
+        and ${sql.ref(kind)} in (${hash}, ${pkcePrefix + hash})
+        and ${sql.ref(columns[kind].sentAt)} > ${sqlAfter(ctx, -lasts)}
+      returning id),
+    gone as (
+      delete from auth.one_time_tokens t using spent where t.user_id = spent.id and t.token_type::text = ${kind})
+    select id from spent`.execute(ctx.db)
+  const [row] = rows
+  return row === undefined ? null : { userId: row.id, kind }
+}
+
+/** Spends the code with which somebody who is signed in showed that it is still them. */
+export async function spendNonce(
+  ctx: Tx,
+  { userId, recipient, code }: { userId: string; recipient: string; code: string },
+): Promise<boolean> {
+  const { rows } = await sql`
+    with spent as (
+      update auth.users set reauthentication_token = ''
+      where id = ${userId} and reauthentication_token = ${tokenHash(recipient, code)}
+        and reauthentication_sent_at > ${sqlAfter(ctx, -lifetime(ctx, 'reauthentication_token'))}
+      returning id),
+    gone as (
+      delete from auth.one_time_tokens t using spent
+      where t.user_id = spent.id and t.token_type = 'reauthentication_token')
+    select id from spent`.execute(ctx.db)
+  return rows.length > 0
+}
+
+function lifetime(ctx: Tx, kind: TokenKind): number {
+  return kind === 'phone_change_token'
+    ? smsLifetime
+    : ctx.config.gotrue.mailerOtpExpSeconds * second
+}
+
+/** Forgets every code and link that waits: after a success, and with a new password. */
+export async function clearTokens(ctx: Tx, userId: string): Promise<void> {
+  await sql`
+    with gone as (delete from auth.one_time_tokens where user_id = ${userId})
+    update auth.users set confirmation_token = '', recovery_token = '', reauthentication_token = '',
+      email_change_token_new = '', email_change_token_current = '', phone_change_token = ''
+    where id = ${userId}`.execute(ctx.db)
+}
+
+/** Forgets the links, as GoTrue does after a success; digits of other mails still count. */
+export async function clearLinks(ctx: Tx, userId: string): Promise<void> {
+  await sql`delete from auth.one_time_tokens where user_id = ${userId}`.execute(ctx.db)
+}
+
+/** One of the two addresses agreed to the change; false when one had done so before. */
+export async function acceptEmailChange(ctx: Tx, userId: string): Promise<boolean> {
+  const { rows } = await sql`
+    update auth.users set email_change_confirm_status = 1, updated_at = ${sqlNow(ctx)}
+    where id = ${userId} and email_change_confirm_status = 0 returning id`.execute(ctx.db)
+  return rows.length > 0
+}
+
+/** Puts the new address in the place of the old one. Throws a unique violation when somebody has it by now. */
+export async function finishEmailChange(ctx: Tx, userId: string): Promise<void> {
+  await sql`
+    update auth.users set email = email_change, email_confirmed_at = coalesce(email_confirmed_at, ${sqlNow(ctx)}),
+      email_change = '', email_change_token_new = '', email_change_token_current = '',
+      email_change_confirm_status = 0, is_anonymous = false, updated_at = ${sqlNow(ctx)}
+    where id = ${userId} and email_change <> ''`.execute(ctx.db)
+}
+
+/** The same for a phone number. */
+export async function finishPhoneChange(ctx: Tx, userId: string): Promise<void> {
+  await sql`
+    update auth.users set phone = phone_change, phone_confirmed_at = coalesce(phone_confirmed_at, ${sqlNow(ctx)}),
+      phone_change = '', phone_change_token = '', is_anonymous = false, updated_at = ${sqlNow(ctx)}
+    where id = ${userId} and phone_change <> ''`.execute(ctx.db)
+}
