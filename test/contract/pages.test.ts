@@ -425,7 +425,53 @@ describe('a sign-in under way', () => {
   })
 })
 
+describe('signing out', () => {
+  test('is asked first, and ends the session of this browser alone', async () => {
+    const scene = await world()
+    const id = await makeUser(scene)
+    const visitor = visitorOf(scene)
+    for (const one of [visitorOf(scene), visitor]) {
+      const asked = await one.submit(await one.open('/sign-in'), { identifier: email })
+      await one.submit(asked, { code: await codeFor(scene) })
+      scene.pass(1 * minute)
+    }
+    const ask = await visitor.open('/sign-out')
+    expect(titleOf(ask)).toBe('Sign out?')
+    expect(titleOf(await visitor.submit(ask, { want: 'stay' }))).toBe('You stay signed in')
+    expect(await listSessions(scene.ctx, id)).toHaveLength(2)
+    expect(titleOf(await visitor.submit(ask, {}))).toBe('You are signed out')
+    expect(await listSessions(scene.ctx, id)).toHaveLength(1)
+    expect((await scene.events()).at(-1)).toBe('session.ended')
+    expect(titleOf(await visitor.open('/sign-out'))).toBe('You are signed out')
+  })
+
+  test('needs a form of our own', async () => {
+    const scene = await world()
+    const page = await visitorOf(scene).post('/sign-out', '', { 'sec-fetch-site': 'cross-site' })
+    expect(page.status).toBe(403)
+  })
+})
+
 describe('the pages', () => {
+  test('tell a developer what an app sent, and nobody else', async () => {
+    const received = 'https://evil.example/<b>'
+    const path = `/error?${new URLSearchParams({ about: 'app', app_id: 'x', received })}`
+    const dev = await visitorOf(await world()).open(path)
+    expect(dev.status).toBe(400)
+    expect(dev.body).toContain('<dd>https://evil.example/&lt;b&gt;</dd>')
+    const scene = await world()
+    const ctx = { ...scene.ctx, config: { ...scene.ctx.config, mode: 'start' as const } }
+    const page = await visitorOf({ ...scene, ctx }).open(path)
+    expect(page.body).toContain('This app is not set up correctly.')
+    expect(page.body).not.toContain('evil.example')
+  })
+
+  test('say only what they have words for', async () => {
+    const visitor = visitorOf(await world())
+    expect((await visitor.open('/message?about=Your+account+is+hacked')).status).toBe(404)
+    expect((await visitor.open('/error?about=toString')).status).toBe(404)
+  })
+
   test('speak the language that was chosen, and remember it', async () => {
     const scene = await world()
     const visitor = visitorOf(scene, 'fr;q=0.9, ja;q=0.8')

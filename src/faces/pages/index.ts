@@ -1,16 +1,23 @@
 import { Hono } from 'hono'
-import { getCookie, setCookie } from 'hono/cookie'
+import { setCookie } from 'hono/cookie'
 import { browserCookies } from '../../base/cookies.ts'
 import { Fault, isFault } from '../../base/fault.ts'
 import { type Env, readForm } from '../../base/http.ts'
 import { second } from '../../base/time.ts'
 import { browserSessionLifetime, type Next, startInteraction } from '../../flows/interaction.ts'
 import type { Interaction } from '../../model/interaction.ts'
-import { findCarriedSession } from '../../model/session.ts'
 import { isEmail } from '../../model/user.ts'
 import { assets } from './assets.ts'
+import {
+  alone,
+  browserSession,
+  openError,
+  openMessage,
+  openSignOut,
+  submitSignOut,
+} from './ends.ts'
 import { present } from './faults.ts'
-import { errorPage, type MessageName, messageNames, messagePage } from './messages.ts'
+import { errorPage } from './messages.ts'
 import { isOwnForm } from './same-origin.ts'
 import { type Form, type Step, steps } from './steps.ts'
 import { go, keepBrowser, type Page, show, type Visit, visit } from './visit.ts'
@@ -23,8 +30,16 @@ export function pages(): Hono<Env> {
     app.get(step.path, (c) => safely(c, () => open(c, step)))
     app.post(step.path, (c) => safely(c, () => submit(c, step)))
   }
-  app.get('/message', (c) => safely(c, () => message(c, c.req.query('about') ?? '')))
-  app.get('/signed-out', (c) => safely(c, () => message(c, 'signed-out')))
+  app.get('/message', (c) => safely(c, () => openMessage(c, c.req.query('about') ?? '')))
+  app.get('/signed-out', (c) => safely(c, () => openMessage(c, 'signed-out')))
+  app.get('/error', (c) => safely(c, () => openError(c)))
+  app.get('/sign-out', (c) => safely(c, () => openSignOut(c)))
+  app.post('/sign-out', (c) =>
+    safely(c, async () => {
+      const form = formOf(await readForm(c))
+      return isOwnForm(c) ? submitSignOut(c, form) : foreign(c)
+    }),
+  )
   return app
 }
 
@@ -107,12 +122,10 @@ function follow(
 }
 
 /** Signed in: back to the app by way of the OpenID Provider, or, for who came alone, to a page that says so. */
-function goBack({ c, frame }: Visit, { id, applicationId }: Interaction): Response {
-  if (applicationId === null) {
-    return go({ c, frame: { ...frame, flow: null } }, '/message', { about: 'signed-in' })
-  }
-  c.header('cache-control', 'no-store')
-  return c.redirect(`/oidc/auth/${id}`, 303)
+function goBack(here: Visit, { id, applicationId }: Interaction): Response {
+  if (applicationId === null) return go(alone(here), '/message', { about: 'signed-in' })
+  here.c.header('cache-control', 'no-store')
+  return here.c.redirect(`/oidc/auth/${id}`, 303)
 }
 
 /** The same page again, with what was typed and what is to mend. */
@@ -135,25 +148,12 @@ function mistaken(
   return show(here, step.view(here, { identifier, problem: { ...problem, field } }), status)
 }
 
-async function message(c: Page, about: string): Promise<Response> {
-  const here = await visit(c, c.req.query('flow') ?? null)
-  const { error } = here.frame.words
-  if (!isMessageName(about)) {
-    const trouble = { title: error.notFoundTitle, text: error.notFound }
-    return show(here, errorPage(here.frame, trouble), 404)
-  }
-  return show(here, messagePage({ ...here.frame, path: c.req.path, query: { about } }, about))
-}
-
 /** Who comes back to a page of a sign-in that is over: signed in already, or to begin again at the app. */
 async function ended(here: Visit): Promise<Response> {
-  const { c, ctx, frame } = here
-  const token = getCookie(c, browserCookies(ctx.config).session)
-  const session = token ? await findCarriedSession(ctx, token, 'browser') : null
-  if (session !== null) {
-    return go({ c, frame: { ...frame, flow: null } }, '/message', { about: 'signed-in' })
+  if ((await browserSession(here)) !== null) {
+    return go(alone(here), '/message', { about: 'signed-in' })
   }
-  return show(here, errorPage(frame, { text: frame.words.error.flowEnded }), 400)
+  return show(here, errorPage(here.frame, { text: here.frame.words.error.flowEnded }), 400)
 }
 
 async function foreign(c: Page): Promise<Response> {
@@ -171,7 +171,8 @@ async function safely(c: Page, work: () => Promise<Response>): Promise<Response>
     if (isFault(error)) {
       const appName = app?.name ?? words.common.here
       const { status, problem } = present(error, words, { appName, canUseCode: here.policy.code })
-      if (status < 500) return show(here, errorPage(here.frame, problem), status)
+      const title = status === 404 ? { title: words.error.notFoundTitle } : {}
+      if (status < 500) return show(here, errorPage(here.frame, { ...problem, ...title }), status)
     }
     const reference = referenceOf(here.ctx.random.id(8))
     here.ctx.log.error({ err: error, reference }, 'A hosted page failed.')
@@ -196,8 +197,4 @@ function formOf(fields: URLSearchParams): Form {
     if (values.length > 1) throw new Fault('input_invalid', { field: name })
     return values[0] ?? ''
   }
-}
-
-function isMessageName(name: string): name is MessageName {
-  return messageNames.some((known) => known === name)
 }
