@@ -1,0 +1,22 @@
+/** Whether two values of JSON say the same, whatever the order of their keys. */
+export function sameJson(one: unknown, other: unknown): boolean {
+  return JSON.stringify(sorted(one)) === JSON.stringify(sorted(other))
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted)
+  if (typeof value !== 'object' || value === null) return value
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
+  return Object.fromEntries(entries.map(([key, inner]) => [key, sorted(inner)]))
+}
+
+/** The paths that stand in `given` and not in `understood`: what a schema dropped without a word. */
+export function unknownPaths(given: unknown, understood: unknown, path = ''): string[] {
+  if (typeof given !== 'object' || given === null) return []
+  if (typeof understood !== 'object' || understood === null) return [path]
+  return Object.entries(given).flatMap(([key, inner]) => {
+    const place = path === '' ? key : `${path}.${key}`
+    if (!Object.hasOwn(understood, key)) return [place]
+    return unknownPaths(inner, Reflect.get(understood, key), place)
+  })
+}

@@ -1,0 +1,148 @@
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { exitCodes } from './cli/ending.ts'
+
+// Each command imports what it needs when it runs, so that `--help` does not wait for a database engine.
+const servers = () => import('./cli/serve.ts')
+const commands = () => import('./cli/commands.ts')
+
+const program = new Command('sekisho')
+  .description(
+    'One gate for three kinds of client: Supabase Auth, Logto and OpenID Connect, Auth.js.',
+  )
+  .version(version(), '-V, --version')
+  .exitOverride()
+  .configureHelp({ showGlobalOptions: false })
+  .addHelpText(
+    'after',
+    '\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 something is to be done first, 4 not found, 5 not authorised.',
+  )
+
+program
+  .command('dev')
+  .description(
+    'run a server for development: embedded database, mailbox, keys made at the first start',
+  )
+  .addOption(portOption('the port; 0 for any free one (PORT, 3001)'))
+  .option('--host <address>', 'the address to listen on (HOST, localhost)')
+  .addOption(dataDirOption())
+  .option('--apply <file>', 'apply a declaration before the server is ready')
+  .option('--json', 'when ready, one line of JSON on standard output')
+  .action(async (options) => (await servers()).dev(options))
+
+program
+  .command('start')
+  .description(
+    'run a server for production: DATABASE_URL, SEKISHO_PUBLIC_URL and SEKISHO_SECRET are needed',
+  )
+  .addOption(portOption('the port (PORT, 3001)'))
+  .option('--host <address>', 'the address to listen on (HOST, 0.0.0.0)')
+  .option('--json', 'when ready, one line of JSON on standard output')
+  .action(async (options) => (await servers()).start(options))
+
+common(program.command('migrate'))
+  .description('bring the database up to this version')
+  .action(async (options) => (await commands()).migrateDatabase(options))
+
+common(program.command('keys'))
+  .description('show the anon key, the service-role key and the public keys')
+  .action(async (options) => (await commands()).showKeys(options))
+
+const app = program.command('app').description('applications that sign people in by OpenID Connect')
+common(app.command('create'))
+  .description('make an application and its secret')
+  .requiredOption('--name <name>', 'what people see')
+  .addOption(
+    new Option('--type <type>', 'the kind of application')
+      .choices(['Traditional', 'SPA', 'Native', 'MachineToMachine'])
+      .default('Traditional'),
+  )
+  .option('--redirect-uri <uri...>', 'where people come back to after sign-in')
+  .option('--post-logout-redirect-uri <uri...>', 'where people come back to after sign-out')
+  .option('--description <text>', 'for administrators')
+  .option('--id <id>', 'the id, instead of one that is made')
+  .option('--secret-stdin', 'read the secret from standard input, instead of one that is made')
+  .action(async (options) => (await commands()).createApp(options))
+common(app.command('list'))
+  .description('list the applications')
+  .action(async (options) => (await commands()).listApps(options))
+common(app.command('get <id>'))
+  .description('show an application, with its secret')
+  .action(async (id, options) => (await commands()).getApp(id, options))
+common(app.command('delete <id>'))
+  .description('delete an application; what was granted to it ends')
+  .action(async (id, options) => (await commands()).deleteApp(id, options))
+
+const user = program.command('user').description('people who sign in')
+common(user.command('create'))
+  .description('make a user; the addresses count as verified')
+  .option('--email <address>', 'the e-mail address')
+  .option('--phone <digits>', 'the phone number, with the country, without +')
+  .option('--username <name>', 'the user name')
+  .option('--name <name>', 'the full name')
+  .option('--password-stdin', 'read the password from standard input')
+  .action(async (options) => (await commands()).createUser(options))
+common(user.command('list'))
+  .description('list the users, the newest first')
+  .option('--search <text>', 'only those with the text in the address or the name')
+  .addOption(new Option('--limit <count>', 'at most so many').argParser(count).default(100))
+  .addOption(new Option('--offset <count>', 'leave out so many').argParser(count).default(0))
+  .action(async (options) => (await commands()).listUsers(options))
+common(user.command('get <who>'))
+  .description('show a user: by id, e-mail address, user name or phone number')
+  .action(async (who, options) => (await commands()).getUser(who, options))
+common(user.command('delete <who>'))
+  .description('delete a user with every session, identity and grant')
+  .action(async (who, options) => (await commands()).deleteUser(who, options))
+
+common(program.command('apply <file>'))
+  .description(
+    'make applications, connectors, settings and users as a JSON file declares them (- for standard input)',
+  )
+  .action(async (file, options) => (await commands()).apply(file, options))
+
+function common(command: Command): Command {
+  return command
+    .addOption(dataDirOption())
+    .option('--json', 'JSON on standard output, one value a line')
+}
+
+function dataDirOption(): Option {
+  return new Option(
+    '--data-dir <directory>',
+    'where the embedded database is (SEKISHO_DATA_DIR, .sekisho)',
+  )
+}
+
+function portOption(description: string): Option {
+  return new Option('--port <port>', description).argParser((text) => {
+    const port = Number(text)
+    if (!/^\d+$/.test(text) || port > 65_535)
+      throw new InvalidArgumentError('It is a number up to 65535.')
+    return port
+  })
+}
+
+function count(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It is a whole number.')
+  return Number(text)
+}
+
+function version(): string {
+  const file = new URL('../package.json', import.meta.url)
+  return JSON.parse(readFileSync(file, 'utf8')).version
+}
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  if (error instanceof CommanderError) {
+    // Commander has said what was wrong; its own number for that is the one for failures.
+    process.exitCode = error.exitCode === 0 ? exitCodes.ok : exitCodes.usage
+  } else {
+    const { failureOf } = await import('./cli/failure.ts')
+    const { outcome, text } = failureOf(error)
+    process.stderr.write(`${text}\n`)
+    process.exitCode = exitCodes[outcome]
+  }
+}

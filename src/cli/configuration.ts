@@ -1,0 +1,82 @@
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { type Config, ConfigError, type ConfigSources, readConfig } from '../base/config.ts'
+import { type OpenDatabase, openDatabase } from '../db/open.ts'
+import { prepareDataDirectory, storedSecret } from './data-directory.ts'
+import { ending } from './ending.ts'
+
+export interface ServerFlags {
+  port?: number
+  host?: string
+  dataDir?: string
+}
+
+function read(sources: Pick<ConfigSources, 'mode' | 'flags' | 'storedSecret'>): Config {
+  return readConfig({
+    ...sources,
+    environment: process.env,
+    readFile: (path) => readFileSync(path, 'utf8'),
+  })
+}
+
+/** For `sekisho dev`: the data directory is made where it is missing, and holds the secret. */
+export function readDevelopment(flags: ServerFlags): Config {
+  const first = read({ mode: 'dev', flags })
+  const dataDir = resolve(first.dataDir)
+  return read({
+    mode: 'dev',
+    flags: { ...flags, dataDir },
+    storedSecret: prepareDataDirectory(dataDir),
+  })
+}
+
+/** For `sekisho start`; a `ConfigError` lists all that is missing. */
+export function readProduction(flags: ServerFlags): Config {
+  return read({ mode: 'start', flags })
+}
+
+/** For the commands: a database by its address needs the secret that its server has. */
+export function readForCommand(flags: ServerFlags): Config {
+  const first = read({ mode: 'dev', flags })
+  const dataDir = resolve(first.dataDir)
+  if (first.databaseUrl === null) return readDevelopment({ ...flags, dataDir })
+  const stored = storedSecret(dataDir)
+  const config = read({
+    mode: 'dev',
+    flags: { ...flags, dataDir },
+    ...(stored === null ? {} : { storedSecret: stored }),
+  })
+  if (config.secret !== '') return config
+  throw new ConfigError([
+    'SEKISHO_SECRET is missing: the secret with which the server of this database was started.',
+  ])
+}
+
+/** The database of a configuration. A host that cannot be reached is no bug of ours. */
+export async function open(config: Config): Promise<OpenDatabase> {
+  if (config.databaseUrl === null) return openDatabase({ dataDir: config.dataDir })
+  const { databaseUrl: url, databasePoolSize: poolSize } = config
+  try {
+    return await openDatabase({ url, poolSize })
+  } catch (error) {
+    throw ending(
+      'failed',
+      `The database at ${whereabouts(url)} cannot be opened: ${reason(error)}`,
+      {
+        cause: error,
+      },
+    )
+  }
+}
+
+/** A database's address without its password. */
+export function whereabouts(url: string): string {
+  if (!URL.canParse(url)) return 'DATABASE_URL'
+  const { hostname, port, pathname } = new URL(url)
+  return `${hostname || 'the local socket'}${port && `:${port}`}${pathname}`
+}
+
+function reason(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(reason).join('; ')
+  return error instanceof Error ? error.message : String(error)
+}

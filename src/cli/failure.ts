@@ -1,0 +1,84 @@
+import { ConfigError } from '../base/config.ts'
+import { type Fault, type FaultCode, isFault } from '../base/fault.ts'
+import { isConnectionError, sqlState } from '../base/sql-error.ts'
+import { isDataDirectoryInUse } from '../db/open.ts'
+import { isEnding, type Outcome } from './ending.ts'
+
+export interface Failure {
+  outcome: Outcome
+  text: string
+}
+
+/** What a failed command says, and how it ends. A stack is for bugs only. */
+export function failureOf(error: unknown): Failure {
+  if (isEnding(error)) return { outcome: error.outcome, text: error.message }
+  if (error instanceof ConfigError) {
+    const list = error.problems.map((problem, index) => `  ${index + 1}. ${problem}`)
+    return { outcome: 'actionNeeded', text: ['Sekisho cannot start:', ...list].join('\n') }
+  }
+  if (isDataDirectoryInUse(error)) {
+    const text = `${error.message}. End that process, or choose another directory with --data-dir.`
+    return { outcome: 'actionNeeded', text }
+  }
+  if (isFault(error)) return { outcome: outcomeOf(error.code), text: sentenceOf(error) }
+  if (isMissingTable(error)) {
+    return {
+      outcome: 'actionNeeded',
+      text: 'The database is not migrated yet: run sekisho migrate.',
+    }
+  }
+  if (isConnectionError(error)) {
+    return { outcome: 'failed', text: `The database does not answer: ${messageOf(error)}` }
+  }
+  return {
+    outcome: 'failed',
+    text: error instanceof Error ? (error.stack ?? error.message) : String(error),
+  }
+}
+
+function isMissingTable(error: unknown): boolean {
+  return sqlState(error) === '42P01' || sqlState(error) === '3F000'
+}
+
+function outcomeOf(code: FaultCode): Outcome {
+  switch (code) {
+    case 'not_found':
+    case 'user_not_found':
+      return 'notFound'
+    case 'no_authorization':
+    case 'not_admin':
+      return 'notAuthorised'
+    case 'input_invalid':
+    case 'connector_invalid_config':
+      return 'usage'
+    default:
+      return 'failed'
+  }
+}
+
+const sentences: Partial<Record<FaultCode, string>> = {
+  input_invalid: 'That cannot be taken as it is:',
+  connector_invalid_config: 'The configuration of the connector is wrong:',
+  not_found: 'There is no such application.',
+  user_not_found: 'There is no such user.',
+  email_exists: 'There is a user with this e-mail address already.',
+  phone_exists: 'There is a user with this phone number already.',
+  username_exists: 'There is a user with this user name already.',
+  conflict: 'It contradicts what is there already:',
+}
+
+function sentenceOf({ code, details }: Fault): string {
+  const { issues, ...rest } = details
+  const lines = Array.isArray(issues) ? issues.map(issueLine) : []
+  const facts = Object.entries(rest).map(([name, value]) => `  ${name}: ${value}`)
+  return [sentences[code] ?? `It was refused: ${code}.`, ...lines, ...facts].join('\n')
+}
+
+function issueLine(issue: { path?: unknown[]; message?: unknown }): string {
+  const place = issue.path?.join('.') ?? ''
+  return `  ${place === '' ? '' : `${place}: `}${issue.message}`
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

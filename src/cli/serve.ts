@@ -1,0 +1,183 @@
+import { createServer } from 'node:net'
+import type { Config } from '../base/config.ts'
+import { actingAs, type Context } from '../base/context.ts'
+import { createLog } from '../base/log.ts'
+import { systemRandom } from '../base/random.ts'
+import { second } from '../base/time.ts'
+import { migrate } from '../db/migrate.ts'
+import type { OpenDatabase } from '../db/open.ts'
+import { type ApiKeys, issueApiKeys } from '../flows/api-keys.ts'
+import { createApp, createContext, type Listening, listen } from '../main.ts'
+import { applyFile } from './apply.ts'
+import { banner } from './banner.ts'
+import { open, readDevelopment, readProduction } from './configuration.ts'
+import { removeDoor, writeDoor } from './data-directory.ts'
+import { ending } from './ending.ts'
+import { printJson, say } from './print.ts'
+
+export interface ServeOptions {
+  port?: number
+  host?: string
+  dataDir?: string
+  apply?: string
+  json?: boolean
+}
+
+/** What `--json` prints when the server is ready: one line, for scripts and tests. */
+export interface Ready extends ApiKeys {
+  url: string
+  mailboxUrl: string | null
+  setupUrl: string | null
+  dataDir: string | null
+  pid: number
+}
+
+/** `sekisho dev`: everything on this machine, made at the first start. */
+export async function dev(options: ServeOptions): Promise<void> {
+  const { json = false, apply, ...given } = options
+  const flags = { ...given, ...(given.port === 0 ? { port: await freePort() } : {}) }
+  const config = readDevelopment(flags)
+  const database = await open(config)
+  await closingOnFailure(database, async () => {
+    const migrated = await migrate(database)
+    const ctx = createContext({ config, database })
+    for (const warning of migrated.warnings) say(`Warning: ${warning}.`)
+    if (apply !== undefined) await applyFile(asCommandLine(ctx), apply)
+    const keys = await issueApiKeys(ctx)
+    const token = systemRandom.token()
+    const listening = await listenOrSay(ctx, { localToken: token })
+    writeDoor(config.dataDir, { pid: process.pid, url: loopbackUrl(config), token })
+    endWith(database, listening, () => removeDoor(config.dataDir))
+    const ready: Ready = {
+      url: config.publicUrl,
+      ...keys,
+      mailboxUrl: `${config.publicUrl}/console/mailbox`,
+      setupUrl: `${config.publicUrl}/console`,
+      dataDir: config.dataDir,
+      pid: process.pid,
+    }
+    if (json) printJson(ready)
+    else say(banner(config, ready))
+  })
+}
+
+/** `sekisho start`: production. Any number of these may run on one database. */
+export async function start(options: ServeOptions): Promise<void> {
+  const { json = false, ...flags } = options
+  const config = readProduction(flags)
+  const log = createLog(config.logLevel)
+  const database = await open(config)
+  await closingOnFailure(database, async () => {
+    const migrated = await migrate(database)
+    for (const warning of migrated.warnings) log.warn(warning)
+    if (migrated.applied.length > 0) log.info({ applied: migrated.applied }, 'migrated')
+    if (config.ignored.length > 0) log.warn({ names: config.ignored }, 'variables without effect')
+    const ctx = createContext({ config, database, log })
+    const keys = await issueApiKeys(ctx)
+    const listening = await listenOrSay(ctx, {})
+    endWith(database, listening, () => log.info('ended'))
+    const { publicUrl: url, host, port } = config
+    const tookMs = Math.round(performance.now())
+    log.info({ url, host, port, pid: process.pid, tookMs }, 'ready')
+    if (!json) return
+    printJson({
+      url,
+      ...keys,
+      mailboxUrl: null,
+      setupUrl: null,
+      dataDir: null,
+      pid: process.pid,
+    } satisfies Ready)
+  })
+}
+
+function asCommandLine(ctx: Context): Context {
+  return actingAs(ctx, { kind: 'system', name: 'cli' })
+}
+
+async function listenOrSay(ctx: Context, options: { localToken?: string }): Promise<Listening> {
+  const { host, port } = ctx.config
+  try {
+    return await listen(createApp(ctx, options), { hosts: hostsOf(ctx.config), port })
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : null
+    if (code === 'EADDRINUSE') {
+      throw ending(
+        'actionNeeded',
+        `Port ${port} is taken by another program. Choose another one with --port or PORT, or any free one with --port 0.`,
+        { cause: error },
+      )
+    }
+    if (code === 'EACCES') {
+      throw ending(
+        'actionNeeded',
+        `This user may not listen on port ${port}. Choose one above 1023.`,
+      )
+    }
+    if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
+      throw ending(
+        'actionNeeded',
+        `This machine has no address ${host} to listen on (--host, HOST).`,
+      )
+    }
+    throw error
+  }
+}
+
+/** `localhost` means both of its addresses. The command line comes by loopback, wherever else development listens. */
+function hostsOf({ host, mode }: Config): string[] {
+  if (host === 'localhost') return ['127.0.0.1', '::1']
+  const isEverywhere = host === '0.0.0.0' || host === '::'
+  return mode === 'start' || isEverywhere || host === '127.0.0.1' ? [host] : [host, '127.0.0.1']
+}
+
+function loopbackUrl({ port }: Config): string {
+  return `http://127.0.0.1:${port}`
+}
+
+/** Ends cleanly at SIGTERM and SIGINT: what is under way is answered, then the database is closed. A second one hurries. */
+function endWith(database: OpenDatabase, listening: Listening, last: () => void): void {
+  let isEnding = false
+  const end = async () => {
+    if (isEnding) process.exit(1)
+    isEnding = true
+    setTimeout(() => process.exit(1), 4.5 * second).unref()
+    await listening.close()
+    await database.close()
+    last()
+    process.exit(0)
+  }
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      end().catch((error: unknown) => {
+        say(`The end was not clean: ${error instanceof Error ? error.message : error}`)
+        process.exit(1)
+      })
+    })
+  }
+}
+
+async function closingOnFailure(database: OpenDatabase, work: () => Promise<void>): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    await database.close()
+    throw error
+  }
+}
+
+/** A port that nobody has now: the public URL must be known before the server listens. */
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer()
+    probe.once('error', reject)
+    probe.listen(0, '127.0.0.1', () => {
+      const address = probe.address()
+      probe.close(() =>
+        typeof address === 'object' && address !== null
+          ? resolve(address.port)
+          : reject(new Error('There is no free port.')),
+      )
+    })
+  })
+}

@@ -1,0 +1,168 @@
+import { createAdaptorServer } from '@hono/node-server'
+import { Hono } from 'hono'
+import { sql } from 'kysely'
+import { createCache } from './base/cache.ts'
+import { clientIp } from './base/client-ip.ts'
+import type { Config } from './base/config.ts'
+import type { Context } from './base/context.ts'
+import type { Env } from './base/http.ts'
+import { createLog, type Log } from './base/log.ts'
+import { systemRandom } from './base/random.ts'
+import { second } from './base/time.ts'
+import type { OpenDatabase } from './db/open.ts'
+import { dev } from './faces/dev/index.ts'
+import { pages } from './faces/pages/index.ts'
+
+/** The context of a process; each request gets one of its own, with its client. */
+export function createContext(parts: {
+  config: Config
+  database: OpenDatabase
+  log?: Log
+}): Context {
+  const { config, database, log = createLog(config.logLevel) } = parts
+  return {
+    db: database.db,
+    config,
+    cache: createCache(),
+    log,
+    random: systemRandom,
+    actor: { kind: 'anonymous' },
+    client: { ip: null, userAgent: null },
+    now: () => new Date(),
+    clock: 'running',
+    fetch: globalThis.fetch,
+  }
+}
+
+export interface AppOptions {
+  /** Development only: what the command line shows at the server's local door. */
+  localToken?: string
+}
+
+/** Puts the faces on one server; the only place that knows them all. */
+export function createApp(ctx: Context, { localToken }: AppOptions = {}): Hono<Env> {
+  const app = new Hono<Env>()
+  const isDev = ctx.config.mode === 'dev'
+
+  app.use(async (c, next) => {
+    const requestId = ctx.random.uuid()
+    const peer = c.env?.incoming?.socket?.remoteAddress ?? null
+    c.set('requestId', requestId)
+    c.set('ctx', {
+      ...ctx,
+      log: ctx.log.child({ requestId }),
+      client: {
+        ip: clientIp(peer, c.req.header('x-forwarded-for'), ctx.config.trustProxy),
+        userAgent: c.req.header('user-agent') ?? null,
+      },
+    })
+    const began = performance.now()
+    await next()
+    const { headers } = c.res
+    headers.set('x-request-id', requestId)
+    for (const [name, value] of defaultHeaders) {
+      if (!headers.has(name)) headers.set(name, value)
+    }
+    // The query is left out: it may hold codes and tokens.
+    if (!isDev) {
+      const { method, path } = c.req
+      const tookMs = Math.round(performance.now() - began)
+      ctx.log.info({ requestId, method, path, status: c.res.status, tookMs }, 'request')
+    }
+  })
+
+  app.get('/livez', (c) => c.json({ status: 'ok' }))
+  for (const path of ['/readyz', '/healthz']) {
+    app.get(path, async (c) =>
+      (await answers(ctx)) ? c.json({ status: 'ok' }) : c.json({ status: 'unavailable' }, 503),
+    )
+  }
+  app.get('/api/status', (c) => c.body(null, 204))
+  app.get('/', (c) =>
+    isDev
+      ? c.redirect('/console/mailbox', 302)
+      : c.json({ name: 'sekisho', openid: `${ctx.config.publicUrl}/oidc` }),
+  )
+
+  if (isDev && localToken !== undefined) app.route('/', dev({ token: localToken }))
+  app.route('/', pages())
+
+  app.notFound((c) => c.json({ code: 'not_found', message: 'There is nothing at this path.' }, 404))
+  app.onError((error, c) => {
+    c.get('ctx').log.error({ err: error }, 'A request failed.')
+    return c.json({ code: 'server_error', message: 'Something went wrong on our side.' }, 500)
+  })
+  return app
+}
+
+const defaultHeaders = [
+  ['x-content-type-options', 'nosniff'],
+  ['referrer-policy', 'no-referrer'],
+  ['x-frame-options', 'DENY'],
+] as const
+
+/** Whether the database answers within two seconds. */
+async function answers(ctx: Context): Promise<boolean> {
+  const late = new Promise<boolean>((resolve) => setTimeout(resolve, 2 * second, false).unref())
+  const asked = sql`select 1`.execute(ctx.db).then(
+    () => true,
+    () => false,
+  )
+  return Promise.race([asked, late])
+}
+
+export interface Listening {
+  /** Stops accepting, lets what is under way end, for three seconds at most. */
+  close(): Promise<void>
+}
+
+/** Listens on every host; rejects with the system's error, e.g. `EADDRINUSE`. */
+export async function listen(
+  app: Hono<Env>,
+  { hosts, port }: { hosts: readonly string[]; port: number },
+): Promise<Listening> {
+  const servers: Server[] = []
+  for (const host of hosts) {
+    try {
+      servers.push(await listenOn(app, host, port))
+    } catch (error) {
+      // A machine without IPv6 has only one of them.
+      if (servers.length > 0 && hasCode(error, 'EADDRNOTAVAIL', 'EAFNOSUPPORT')) continue
+      await Promise.all(servers.map(close))
+      throw error
+    }
+  }
+  return {
+    async close() {
+      await Promise.all(servers.map(close))
+    },
+  }
+}
+
+type Server = Extract<ReturnType<typeof createAdaptorServer>, { closeAllConnections(): void }>
+
+function listenOn(app: Hono<Env>, host: string, port: number): Promise<Server> {
+  const server = createAdaptorServer({ fetch: app.fetch }) as Server
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => {
+      server.off('error', reject)
+      resolve(server)
+    })
+  })
+}
+
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    const hurry = setTimeout(() => server.closeAllConnections(), 3 * second)
+    server.close(() => {
+      clearTimeout(hurry)
+      resolve()
+    })
+    server.closeIdleConnections()
+  })
+}
+
+function hasCode(error: unknown, ...codes: string[]): boolean {
+  return error instanceof Error && 'code' in error && codes.includes(String(error.code))
+}
