@@ -41,6 +41,11 @@ export interface Context extends Tx {
   readonly fetch: typeof globalThis.fetch
 }
 
+/** The machine's clock, for a context whose time runs. */
+export function systemNow(): Date {
+  return new Date()
+}
+
 /** The same context, acting as somebody else. */
 export function actingAs<T extends Tx>(ctx: T, actor: Actor): T {
   return { ...ctx, actor }

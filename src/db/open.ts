@@ -9,6 +9,7 @@ import { openPostgres, type PostgresOptions } from './postgres.ts'
 
 export type { Notice, OpenDatabase, Query } from './driver.ts'
 export { type DataDirectoryInUse, isDataDirectoryInUse } from './lock.ts'
+export { databaseOver, type ForeignPool } from './pool.ts'
 
 export type OpenOptions = PostgresOptions | PGliteDirectoryOptions | PGliteMemoryOptions
 

@@ -93,3 +93,29 @@ export async function deleteIdentity(ctx: Tx, id: string): Promise<boolean> {
   )
   return rows.length > 0
 }
+
+/** Deletes a user's identity of one provider and returns whether there was one. */
+export async function deleteIdentityOf(
+  ctx: Tx,
+  key: { provider: string; userId: string },
+): Promise<boolean> {
+  const { rows } = await sql`
+    delete from auth.identities where user_id = ${key.userId} and provider = ${key.provider} returning id`.execute(
+    ctx.db,
+  )
+  return rows.length > 0
+}
+
+/** Writes into the user's metadata of which providers its identities are, the oldest first (reference/gotrue.md § 3.3). */
+export async function updateProviders(ctx: Tx, userId: string): Promise<void> {
+  await sql`
+    with named as (
+      select coalesce(jsonb_agg(provider order by first, provider), '[]') as providers
+      from (select provider, min(created_at) as first from auth.identities where user_id = ${userId} group by provider) i)
+    update auth.users u set raw_app_meta_data = case
+        when providers = '[]' then coalesce(raw_app_meta_data, '{}') - 'provider' - 'providers'
+        else coalesce(raw_app_meta_data, '{}') || jsonb_build_object('providers', providers, 'provider',
+          case when providers @> (raw_app_meta_data->'provider') then raw_app_meta_data->'provider' else providers->0 end)
+      end, updated_at = ${sqlNow(ctx)}
+    from named where u.id = ${userId}`.execute(ctx.db)
+}

@@ -20,3 +20,28 @@ export async function emptyShell(ctx: Tx, userId: string): Promise<void> {
     ctx.db,
   )
 }
+
+/**
+ * The same for an address that is proved through Auth.js, where an app lets people in before they prove one: what Auth.js
+ * itself linked, enrolled and began stays, by the app's own rules; what other faces let a stranger leave is taken out.
+ */
+export async function dropUnproved(ctx: Tx, userId: string): Promise<void> {
+  await sql`
+    with ended as (
+      delete from auth.sessions s where user_id = ${userId} and not exists (
+        select from idp.session_tokens t where t.session_id = s.id and t.carrier = 'authjs')),
+    unlinked as (
+      delete from auth.identities i where user_id = ${userId} and provider <> 'email' and not exists (
+        select from idp.identity_tokens t where t.identity_id = i.id)),
+    unenrolled as (delete from auth.mfa_factors where user_id = ${userId}),
+    unkeyed as (
+      delete from auth.webauthn_credentials c where user_id = ${userId} and not exists (
+        select from idp.authenticators a where a.credential_id = c.id)),
+    forgotten as (delete from auth.one_time_tokens where user_id = ${userId})
+    update auth.users set encrypted_password = null, confirmation_token = '', recovery_token = '', email_change = '',
+      email_change_token_new = '', email_change_token_current = '', email_change_confirm_status = 0, phone = null,
+      phone_change = '', phone_change_token = '', reauthentication_token = '', updated_at = ${sqlNow(ctx)}
+    where id = ${userId} and email_confirmed_at is null and phone_confirmed_at is null`.execute(
+    ctx.db,
+  )
+}

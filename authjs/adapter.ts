@@ -1,0 +1,199 @@
+import type { Tx } from '../src/base/context.ts'
+import { Fault } from '../src/base/fault.ts'
+import {
+  createAccount,
+  deleteAccount,
+  findAccount,
+  isReservedProvider,
+} from '../src/model/account.ts'
+import {
+  createAuthenticator,
+  findAuthenticator,
+  listAuthenticators,
+  updateAuthenticatorCounter,
+} from '../src/model/authenticator.ts'
+import {
+  createAuthjsSession,
+  endAuthjsSession,
+  findAuthjsSession,
+  updateAuthjsSession,
+} from '../src/model/authjs-session.ts'
+import { createAuthjsToken, spendAuthjsToken } from '../src/model/authjs-token.ts'
+import {
+  createAuthjsUser,
+  deleteAuthjsUser,
+  findAuthjsUser,
+  findAuthjsUserByAccount,
+  findAuthjsUserByEmail,
+  updateAuthjsUser,
+} from '../src/model/authjs-user.ts'
+import { isUuid } from '../src/model/uuid.ts'
+import { inTransaction } from './context.ts'
+import { told } from './errors.ts'
+import {
+  adapterAccount,
+  adapterAuthenticator,
+  adapterSession,
+  adapterUser,
+  newAccount,
+  newUser,
+  readAuthenticator,
+  readTime,
+  storable,
+  subjectOf,
+  userChange,
+} from './present.ts'
+import type { SekishoAdapter } from './types.ts'
+
+/** The contract over a context, which is asked for at each call. Absent is `null`, and refused is thrown. */
+export function adapterOver(open: () => Promise<Tx>): SekishoAdapter {
+  function method<Args extends unknown[], Result>(
+    work: (ctx: Tx, ...args: Args) => Promise<Result>,
+  ): (...args: Args) => Promise<Result> {
+    return async (...args) => {
+      try {
+        return await work(await open(), ...args)
+      } catch (error) {
+        throw told(error)
+      }
+    }
+  }
+
+  return {
+    createUser: method(async (ctx, user) => {
+      const input = newUser(user)
+      return adapterUser(await inTransaction(ctx, (ctx) => createAuthjsUser(ctx, input)))
+    }),
+
+    getUser: method(async (ctx, id) => orNull(await findAuthjsUser(ctx, String(id)), adapterUser)),
+
+    getUserByEmail: method(async (ctx, email) =>
+      storable(email) ? orNull(await findAuthjsUserByEmail(ctx, email), adapterUser) : null,
+    ),
+
+    getUserByAccount: method(async (ctx, account) => {
+      const key = subjectOf(account)
+      if (key === null || isReservedProvider(key.provider)) return null
+      return orNull(await findAuthjsUserByAccount(ctx, key), adapterUser)
+    }),
+
+    updateUser: method(async (ctx, user) => {
+      const change = userChange(user)
+      const after = await inTransaction(ctx, (ctx) =>
+        updateAuthjsUser(ctx, String(user.id), change),
+      )
+      if (after === null) throw new Fault('user_not_found')
+      return adapterUser(after)
+    }),
+
+    deleteUser: method(async (ctx, id) =>
+      orNull(await inTransaction(ctx, (ctx) => deleteAuthjsUser(ctx, String(id))), adapterUser),
+    ),
+
+    linkAccount: method(async (ctx, account) => {
+      const input = newAccount(account)
+      if (isReservedProvider(input.provider))
+        throw new Fault('input_invalid', { field: 'provider' })
+      if (!isUuid(input.userId)) throw new Fault('user_not_found')
+      return adapterAccount(await inTransaction(ctx, (ctx) => createAccount(ctx, input)))
+    }),
+
+    unlinkAccount: method(async (ctx, account) => {
+      const key = subjectOf(account)
+      if (key === null) return undefined
+      const unlinked = await inTransaction(ctx, (ctx) => deleteAccount(ctx, key))
+      return unlinked === null ? undefined : adapterAccount(unlinked)
+    }),
+
+    getAccount: method(async (ctx, providerAccountId, provider) => {
+      const key = subjectOf({ provider, providerAccountId })
+      return key === null ? null : orNull(await findAccount(ctx, key), adapterAccount)
+    }),
+
+    createSession: method(async (ctx, { sessionToken, userId, expires }) => {
+      if (typeof sessionToken !== 'string' || sessionToken === '') {
+        throw new Fault('input_invalid', { field: 'sessionToken' })
+      }
+      const expiresAt = readTime(expires, 'expires')
+      const session = await createAuthjsSession(ctx, { token: sessionToken, userId, expiresAt })
+      return adapterSession(sessionToken, session)
+    }),
+
+    getSessionAndUser: method(async (ctx, sessionToken) => {
+      const found = await findAuthjsSession(ctx, String(sessionToken))
+      if (found === null) return null
+      return { session: adapterSession(sessionToken, found), user: adapterUser(found.user) }
+    }),
+
+    updateSession: method(async (ctx, { sessionToken, userId, expires }) => {
+      const found = await findAuthjsSession(ctx, String(sessionToken))
+      if (found === null) return null
+      // A session is one sign-in of one user: it is ended, not handed over.
+      if (userId !== undefined && userId !== found.user.id) {
+        throw new Fault('input_invalid', { field: 'userId' })
+      }
+      if (expires === undefined) return adapterSession(sessionToken, found)
+      const moved = await updateAuthjsSession(
+        ctx,
+        found,
+        sessionToken,
+        readTime(expires, 'expires'),
+      )
+      return orNull(moved, (session) => adapterSession(sessionToken, session))
+    }),
+
+    deleteSession: method(async (ctx, sessionToken) =>
+      orNull(await endAuthjsSession(ctx, String(sessionToken)), (session) =>
+        adapterSession(sessionToken, session),
+      ),
+    ),
+
+    createVerificationToken: method(async (ctx, { identifier, token, expires }) => {
+      const expiresAt = readTime(expires, 'expires')
+      await createAuthjsToken(ctx, { recipient: identifier, token, expiresAt })
+      return { identifier, token, expires: expiresAt }
+    }),
+
+    useVerificationToken: method(async (ctx, { identifier, token }) => {
+      if (typeof token !== 'string') return null
+      const isAnyone = identifier === undefined || identifier === null
+      if (!isAnyone && !storable(identifier)) return null
+      const spent = await spendAuthjsToken(ctx, token, isAnyone ? null : identifier)
+      return orNull(spent, ({ recipient, expiresAt }) => ({
+        identifier: recipient,
+        token,
+        expires: expiresAt,
+      }))
+    }),
+
+    createAuthenticator: method(async (ctx, input) => {
+      const authenticator = readAuthenticator(input)
+      if (!isUuid(authenticator.userId)) throw new Fault('user_not_found')
+      return adapterAuthenticator(
+        await inTransaction(ctx, (ctx) => createAuthenticator(ctx, authenticator)),
+      )
+    }),
+
+    getAuthenticator: method(async (ctx, credentialID) => {
+      if (typeof credentialID !== 'string' || credentialID === '') return null
+      return orNull(await findAuthenticator(ctx, credentialID), adapterAuthenticator)
+    }),
+
+    listAuthenticatorsByUserId: method(async (ctx, userId) =>
+      (await listAuthenticators(ctx, String(userId))).map(adapterAuthenticator),
+    ),
+
+    updateAuthenticatorCounter: method(async (ctx, credentialID, counter) => {
+      if (!Number.isSafeInteger(counter) || counter < 0) {
+        throw new Fault('input_invalid', { field: 'counter' })
+      }
+      const updated = await updateAuthenticatorCounter(ctx, String(credentialID), counter)
+      if (updated === null) throw new Fault('not_found', { what: 'authenticator' })
+      return adapterAuthenticator(updated)
+    }),
+  }
+}
+
+function orNull<From, To>(value: From | null, present: (value: From) => To): To | null {
+  return value === null ? null : present(value)
+}

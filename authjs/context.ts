@@ -1,0 +1,42 @@
+import { createCache } from '../src/base/cache.ts'
+import { type Config, readConfig } from '../src/base/config.ts'
+import { systemNow, type Tx } from '../src/base/context.ts'
+import { createLog } from '../src/base/log.ts'
+import { systemRandom } from '../src/base/random.ts'
+import type { OpenDatabase } from '../src/db/open.ts'
+
+export interface ConfigInput {
+  secret?: string | undefined
+  environment?: Readonly<Record<string, string | undefined>> | undefined
+  /** The secret that the embedded server made for itself. */
+  storedSecret?: string | undefined
+}
+
+/** The server's defaults, with what the app knows of its configuration. Throws a `ConfigError`. */
+export function adapterConfig({ secret, environment = {}, storedSecret }: ConfigInput): Config {
+  return readConfig({
+    mode: 'dev',
+    environment: secret === undefined ? environment : { ...environment, SEKISHO_SECRET: secret },
+    ...(storedSecret === undefined ? {} : { storedSecret }),
+  })
+}
+
+/** The adapter is never told of the request: its events name no client. */
+export function adapterContext(database: OpenDatabase, config: Config): Tx {
+  return {
+    db: database.db,
+    config,
+    cache: createCache(),
+    log: createLog('silent'),
+    random: systemRandom,
+    actor: { kind: 'system', name: 'authjs' },
+    client: { ip: null, userAgent: null },
+    now: systemNow,
+    clock: 'running',
+  }
+}
+
+/** Runs `work` in one transaction; the inner parameter is named `ctx`, and so hides the outer one. */
+export function inTransaction<T>(ctx: Tx, work: (ctx: Tx) => Promise<T>): Promise<T> {
+  return ctx.db.transaction().execute((db) => work({ ...ctx, db }))
+}

@@ -1,0 +1,97 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Config } from '../src/base/config.ts'
+import type { Tx } from '../src/base/context.ts'
+import { databaseOver, type ForeignPool, type OpenDatabase, openDatabase } from '../src/db/open.ts'
+import { adapterOver } from './adapter.ts'
+import { adapterConfig, adapterContext } from './context.ts'
+import type { SekishoAdapter } from './types.ts'
+
+export { ConfigError } from '../src/base/config.ts'
+export { Fault, type FaultCode, isFault } from '../src/base/fault.ts'
+export type * from './types.ts'
+
+export interface SekishoAdapterOptions {
+  /**
+   * Where Sekisho keeps its users: a Postgres by its address, a `Pool` of `pg`, or a database that is open in this process.
+   * `{ dataDir }` is the embedded database, which one process can have: not beside a server that runs on it.
+   */
+  database: string | ForeignPool | { dataDir: string } | OpenDatabase
+  /**
+   * The server's `SEKISHO_SECRET`; the tokens of an account are encrypted with it. Without it they are not kept. On
+   * `{ dataDir }` it is the one that the server left there.
+   */
+  secret?: string | undefined
+  /** The server's variables, where it does not run with the defaults: `GOTRUE_JWT_AUD` and its kin. */
+  environment?: Readonly<Record<string, string | undefined>> | undefined
+}
+
+/**
+ * The adapter: Auth.js' users, accounts, sessions and links are rows of Sekisho. The database is opened at the first call;
+ * `close` ends it, unless it was given open. Throws a `ConfigError` when an option is wrong.
+ */
+export function sekishoAdapter(
+  options: SekishoAdapterOptions,
+): SekishoAdapter & { close(): Promise<void> } {
+  const { database } = options
+  if (typeof database !== 'string' && (typeof database !== 'object' || database === null)) {
+    throw new TypeError("sekishoAdapter: `database` is missing, e.g. 'postgres://…'.")
+  }
+  const config = adapterConfig({ ...options, ...storedIn(database) })
+  let opening: Promise<{ ctx: Tx; close(): Promise<void> }> | null = null
+  let isClosed = false
+
+  function open() {
+    if (isClosed) throw new Error('The adapter was closed.')
+    opening ??= openFor(database, config).catch((error: unknown) => {
+      // The next call tries again: a database may come back.
+      opening = null
+      throw error
+    })
+    return opening
+  }
+
+  return {
+    ...adapterOver(async () => (await open()).ctx),
+    async close() {
+      isClosed = true
+      const opened = await opening?.catch(() => null)
+      await opened?.close()
+    },
+  }
+}
+
+type DatabaseOption = SekishoAdapterOptions['database']
+
+function storedIn(database: DatabaseOption): { storedSecret?: string } {
+  if (!isDirectory(database)) return {}
+  const path = join(database.dataDir, 'secret')
+  return existsSync(path) ? { storedSecret: readFileSync(path, 'utf8').trim() } : {}
+}
+
+async function openFor(database: DatabaseOption, config: Config) {
+  const isOurs = typeof database === 'string' || isDirectory(database)
+  const opened = await openOption(database)
+  return {
+    ctx: adapterContext(opened, config),
+    close: async () => {
+      if (isOurs) await opened.close()
+    },
+  }
+}
+
+function openOption(database: DatabaseOption): Promise<OpenDatabase> | OpenDatabase {
+  if (typeof database === 'string') return openDatabase({ url: database })
+  if ('db' in database) return database
+  if (!isDirectory(database)) return databaseOver(database)
+  if (!existsSync(join(database.dataDir, 'database'))) {
+    throw new Error(
+      `There is no database of Sekisho in ${database.dataDir}. Start the server there once.`,
+    )
+  }
+  return openDatabase({ dataDir: database.dataDir })
+}
+
+function isDirectory(database: DatabaseOption): database is { dataDir: string } {
+  return typeof database === 'object' && 'dataDir' in database
+}
