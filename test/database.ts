@@ -89,9 +89,19 @@ export function createDatabase(): Promise<{ url: string; drop(): Promise<void> }
   return create(`template ${inject('postgres').template}`)
 }
 
-/** The same, before any migration. */
-export function createBareDatabase(): Promise<{ url: string; drop(): Promise<void> }> {
-  return create('')
+/** A database of this run's kind, before any migration; closed and gone when the file ends. */
+export function withBareDatabases(): () => Promise<{ database: OpenDatabase; url: string | null }> {
+  const endings: (() => Promise<void>)[] = []
+  afterAll(async () => {
+    for (const end of endings.reverse()) await end()
+  })
+  return async () => {
+    const made = databaseKind() === 'postgres' ? await create('') : null
+    if (made) endings.push(made.drop)
+    const database = await openDatabase(made ? { url: made.url } : { memory: true })
+    endings.push(database.close)
+    return { database, url: made?.url ?? null }
+  }
 }
 
 async function create(from: string) {

@@ -1,8 +1,9 @@
 /** What went wrong in the database, told alike by both drivers. */
 
+/** Five characters, of which Node's own codes (EPIPE) begin with the one that no SQLSTATE begins with. */
 export function sqlState(error: unknown): string | null {
   if (typeof error !== 'object' || error === null || !('code' in error)) return null
-  return typeof error.code === 'string' && /^[0-9A-Z]{5}$/.test(error.code) ? error.code : null
+  return typeof error.code === 'string' && /^(?!E)[0-9A-Z]{5}$/.test(error.code) ? error.code : null
 }
 
 /** With a constraint: whether it was that one (the name of the constraint or of the unique index). */

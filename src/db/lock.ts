@@ -1,4 +1,4 @@
-import { open, readFile, readlink, rename, rm, stat } from 'node:fs/promises'
+import { open, readFile, readlink, rm, stat } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 
@@ -38,7 +38,7 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
     if (text === null) continue
     const holder = holderOf(text)
     if (holder && (await isAlive(holder, path))) throw inUse(directory, holder)
-    await putAside(path, text)
+    await removeDead(path, text)
   }
 }
 
@@ -81,14 +81,31 @@ async function isAlive(holder: Holder, path: string): Promise<boolean> {
   return (await changedAt(path)) !== before
 }
 
-/** Two may find the same dead lock: who moved one that is not the dead one any more puts it back. */
-async function putAside(path: string, deadText: string): Promise<void> {
-  const aside = `${path}.${process.pid}`
-  await rename(path, aside).catch(() => {})
-  const moved = await readFile(aside, 'utf8').catch(() => null)
-  if (moved === null) return
-  if (moved !== deadText) await rename(aside, path)
-  else await rm(aside, { force: true })
+/** Two may find the same dead lock, and the slower one must not remove the lock of the faster: only one at a time looks. */
+async function removeDead(path: string, deadText: string): Promise<void> {
+  const guard = `${path}.takeover`
+  const file = await open(guard, 'wx', 0o600).catch(() => null)
+  if (!file) {
+    // It is held for an instant, unless its holder died in that very instant.
+    await pause(50)
+    if (await isLeft(guard)) await rm(guard, { force: true })
+    return
+  }
+  try {
+    if ((await textOf(path)) === deadText) await rm(path, { force: true })
+  } finally {
+    await file.close()
+    await rm(guard, { force: true })
+  }
+}
+
+async function isLeft(path: string): Promise<boolean> {
+  const before = await inodeOf(path)
+  for (let attempt = 0; attempt < 40; attempt++) {
+    await pause(50)
+    if (before === null || (await inodeOf(path)) !== before) return false
+  }
+  return true
 }
 
 /** The file's text; between creation and writing it is empty for a moment. */
@@ -143,8 +160,9 @@ async function place(): Promise<string> {
 }
 
 async function changedAt(path: string): Promise<number | null> {
-  return stat(path).then(
-    (found) => found.mtimeMs,
-    () => null,
-  )
+  return (await stat(path).catch(() => null))?.mtimeMs ?? null
+}
+
+async function inodeOf(path: string): Promise<number | null> {
+  return (await stat(path).catch(() => null))?.ino ?? null
 }

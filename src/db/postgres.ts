@@ -14,6 +14,8 @@ export interface PostgresOptions {
 }
 
 export async function openPostgres(options: PostgresOptions): Promise<OpenDatabase> {
+  // The custom of other clients to say that a pooler answers at this address.
+  if (/[?&]pgbouncer=true(&|$)/.test(options.url)) return connectPostgres(options, 'pooler')
   try {
     return await connectPostgres(options, 'direct')
   } catch (error) {
@@ -44,6 +46,8 @@ async function connectPostgres(options: PostgresOptions, way: Way): Promise<Open
   // An idle connection may die with the server; the pool makes a new one, and the process lives on.
   pool.on('error', () => {})
   pool.on('connect', (client) => {
+    // While it is lent, its death is told by the statement under way.
+    client.on('error', () => {})
     client.on('notice', (notice) =>
       notices.tell({ severity: notice.severity ?? 'NOTICE', message: notice.message ?? '' }),
     )
@@ -110,6 +114,7 @@ function preparingPool(pool: pg.Pool, nameOf: NameOf, tell: Tell): PostgresPool 
 
 function preparingClient(client: pg.PoolClient, nameOf: NameOf, tell: Tell): PostgresPoolClient {
   let stale = false
+  let dead = false
 
   async function send(text: string, parameters: readonly unknown[]) {
     tell({ sql: text })
@@ -131,6 +136,7 @@ function preparingClient(client: pg.PoolClient, nameOf: NameOf, tell: Tell): Pos
     try {
       return await send(text, parameters)
     } catch (error) {
+      dead ||= endsConnection(error)
       throw withoutValues(error)
     }
   }
@@ -138,13 +144,18 @@ function preparingClient(client: pg.PoolClient, nameOf: NameOf, tell: Tell): Pos
   return {
     // Kysely's type also knows cursors, which we have none of.
     query: query as PostgresPoolClient['query'],
-    release: (destroy) => client.release(stale || destroy),
+    release: (destroy) => client.release(stale || dead || destroy),
   }
 }
 
 /** Several statements in one text give several results; the last one counts. */
 function lastOf<T>(result: T | T[]): T | undefined {
   return Array.isArray(result) ? result.at(-1) : result
+}
+
+/** What does not come from the server, or says goodbye: the next one in line must not get this connection. */
+function endsConnection(error: unknown): boolean {
+  return !(error instanceof pg.DatabaseError) || error.severity === 'FATAL'
 }
 
 function planIsStale(error: unknown): boolean {

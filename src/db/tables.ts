@@ -2,7 +2,7 @@
 import type { ColumnType, Generated, GeneratedAlways } from 'kysely'
 
 /** Goes in as an object or as JSON text. An array has to be text: a driver would take it for Postgres' own array. */
-export type JsonInput = string | (object & { length?: never })
+export type JsonInput = string | Record<string, unknown>
 export type Json = ColumnType<unknown, JsonInput, JsonInput>
 export type OptionalJson = ColumnType<unknown, JsonInput | null | undefined, JsonInput | null>
 

@@ -1,33 +1,16 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { sql } from 'kysely'
-import { afterAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { migrate } from '../../src/db/migrate.ts'
-import { type OpenDatabase, openDatabase } from '../../src/db/open.ts'
-import { createBareDatabase, databaseKind } from '../database.ts'
+import { withBareDatabases } from '../database.ts'
 import { postgresPrograms } from '../setup/postgres-server.ts'
 import { authColumns } from './auth-catalog.ts'
 import { authConstraints, authIndexes } from './auth-keys.ts'
 import { readCatalog } from './catalog.ts'
 import { gotrueSchema } from './gotrue-schema.ts'
 
-const opened: (() => Promise<void>)[] = []
-afterAll(async () => {
-  for (const close of opened.reverse()) await close()
-})
-
-/** A database where nobody has been, and its address if it has one. */
-async function bareDatabase(): Promise<{ database: OpenDatabase; url: string | null }> {
-  if (databaseKind() === 'pglite') {
-    const database = await openDatabase({ memory: true })
-    opened.push(database.close)
-    return { database, url: null }
-  }
-  const { url, drop } = await createBareDatabase()
-  const database = await openDatabase({ url })
-  opened.push(drop, database.close)
-  return { database, url }
-}
+const bareDatabase = withBareDatabases()
 
 /** What pg_dump says of the schema and its rows, but for the dump's own random key. */
 async function dump(url: string): Promise<string> {
