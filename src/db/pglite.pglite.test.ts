@@ -1,0 +1,113 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { sql } from 'kysely'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { migrate } from './migrate.ts'
+import { isDataDirectoryInUse, openDatabase } from './open.ts'
+
+let dataDir: string
+let child: ChildProcess | undefined
+
+beforeEach(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'sekisho-data-'))
+})
+afterEach(async () => {
+  child?.kill('SIGKILL')
+  await rm(dataDir, { recursive: true })
+})
+
+const here = (file: string) => new URL(file, import.meta.url).href
+
+test('the prepared directory was packed by the version of PGlite that reads it', async () => {
+  const manifest = new URL('../../node_modules/@electric-sql/pglite/package.json', import.meta.url)
+  const packed = await readFile(new URL('../../assets/database.version', import.meta.url), 'utf8')
+  expect(packed.trim()).toBe(JSON.parse(await readFile(manifest, 'utf8')).version)
+})
+
+test('a new directory is laid out, and an old one is read again', async () => {
+  const first = await openDatabase({ dataDir })
+  expect((await migrate(first)).applied).toContain('0001_auth.sql')
+  await first.db.insertInto('auth.users').values({ id: crypto.randomUUID() }).execute()
+  await first.close()
+
+  const second = await openDatabase({ dataDir })
+  expect((await migrate(second)).applied).toEqual([])
+  const { rows } = await sql`select count(*) as users from auth.users`.execute(second.db)
+  expect(rows).toEqual([{ users: 1 }])
+  await second.close()
+})
+
+test('a directory that was left half unpacked is laid out anew', async () => {
+  await mkdir(join(dataDir, 'database'))
+  await writeFile(join(dataDir, 'database', 'PG_VERSION'), '18\n')
+  await writeFile(join(dataDir, 'unpacking'), '')
+  for (const time of ['first', 'second']) {
+    const database = await openDatabase({ dataDir })
+    const { rows } = await sql`select ${time}::text as time`.execute(database.db)
+    expect(rows).toEqual([{ time }])
+    await database.close()
+  }
+})
+
+test('a second process is refused while the first has it open', async () => {
+  const database = await openDatabase({ dataDir })
+  const refused = await openDatabase({ dataDir }).catch((error) => error)
+  expect(isDataDirectoryInUse(refused)).toBe(true)
+  expect(refused.pid).toBe(process.pid)
+  await database.close()
+  await (await openDatabase({ dataDir })).close()
+})
+
+test('a directory that cannot be opened is let go', async () => {
+  await mkdir(join(dataDir, 'database'))
+  await writeFile(join(dataDir, 'database', 'PG_VERSION'), 'of another time\n')
+  const failed = await openDatabase({ dataDir }).catch((error) => error)
+  expect(failed).toBeInstanceOf(Error)
+  expect(isDataDirectoryInUse(failed)).toBe(false)
+  expect(await openDatabase({ dataDir }).catch((error) => error)).not.toSatisfy(
+    isDataDirectoryInUse,
+  )
+})
+
+test('what was acknowledged before kill -9 is there afterwards', async () => {
+  const script = `
+    const { openDatabase } = await import('${here('./open.ts')}')
+    const { migrate } = await import('${here('./migrate.ts')}')
+    const database = await openDatabase({ dataDir: ${JSON.stringify(dataDir)} })
+    await migrate(database)
+    for (;;) {
+      const id = crypto.randomUUID()
+      await database.db.transaction().execute(async (db) => {
+        await db.insertInto('auth.users').values({ id }).execute()
+        await db.insertInto('idp.profiles').values({ user_id: id, details: { filler: 'x'.repeat(3000) } }).execute()
+      })
+      console.log(id)
+    }`
+  const acknowledged: string[] = []
+  for (let round = 1; round <= 2; round++) {
+    child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const lines = createInterface({ input: child.stdout ?? process.stdin })
+    for await (const line of lines) {
+      acknowledged.push(line)
+      if (acknowledged.length === round * 300) child.kill('SIGKILL')
+    }
+    if (child.signalCode === null) await once(child, 'exit')
+  }
+  expect(acknowledged.length).toBeGreaterThanOrEqual(600)
+
+  const database = await openDatabase({ dataDir })
+  const found = await database.db
+    .selectFrom('auth.users')
+    .innerJoin('idp.profiles', 'idp.profiles.user_id', 'auth.users.id')
+    .select('auth.users.id')
+    .execute()
+  const ids = new Set(found.map((user) => user.id))
+  expect(acknowledged.filter((id) => !ids.has(id))).toEqual([])
+  await database.close()
+})
