@@ -11,7 +11,10 @@ export interface Interaction {
   id: string
   /** Who asked; null where somebody opened the pages by themselves. */
   applicationId: string | null
-  /** The authorization request as it came, checked; the OpenID Provider reads it again when the user comes back. */
+  /**
+   * The authorization request as it came, checked, in OAuth's spelling; the OpenID Provider reads it again when the
+   * user comes back. The pages look at `redirect_uri`, `ui_locales` and `display`.
+   */
   request: Record<string, unknown>
   state: InteractionState
   /** Set when the user has signed in: who comes back with it need not sign in again. */
