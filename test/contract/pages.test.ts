@@ -368,6 +368,19 @@ describe('a sign-in under way', () => {
     expect(back.path).toBe(`/oidc/auth/${interaction.id}`)
   })
 
+  test('that is finished leads back to the app, unless the session did not stay', async () => {
+    const scene = await world()
+    await makeUser(scene)
+    const { visitor, path } = await comeFromApp(scene)
+    const asked = await visitor.submit(await visitor.open(path), { identifier: email })
+    await visitor.submit(asked, { code: await codeFor(scene) })
+    expect((await visitor.open(path)).path).toMatch(/^\/oidc\/auth\//)
+    visitor.cookies.delete('session')
+    const page = await visitor.open(path)
+    expect(page.status).toBe(400)
+    expect(page.body).toContain('このログインは終了しました。')
+  })
+
   test('belongs to the browser that began it', async () => {
     const scene = await world()
     const { path } = await comeFromApp(scene)

@@ -48,7 +48,7 @@ async function open(c: Page, step: Step): Promise<Response> {
   const here = await visit(c, flow)
   if (here.isRenewed) return go(here, step.start, { notice: 'refreshed' })
   if (flow !== null && here.interaction === null) return ended(here)
-  if (here.interaction?.sessionId) return goBack(here, here.interaction)
+  if (here.interaction?.sessionId) return finished(here, here.interaction)
   if (step.path === '/sign-in' && !here.policy.canSignIn && here.policy.canRegister) {
     return go(here, '/register')
   }
@@ -66,7 +66,7 @@ async function submit(c: Page, step: Step): Promise<Response> {
   const found = await visit(c, flow ?? '')
   if (found.isRenewed) return go(found, step.start, { notice: 'refreshed' })
   if (flow !== null && found.interaction === null) return ended(found)
-  if (found.interaction?.sessionId) return goBack(found, found.interaction)
+  if (found.interaction?.sessionId) return finished(found, found.interaction)
   const identifier = form('identifier') || (found.interaction?.state.identifier ?? '')
   let here = found
   try {
@@ -146,6 +146,11 @@ function mistaken(
   }
   const field = problem.field === step.field ? problem.field : null
   return show(here, step.view(here, { identifier, problem: { ...problem, field } }), status)
+}
+
+/** Signed in a moment ago. Without the cookie of that session the app's door would send the browser here again. */
+async function finished(here: Visit, interaction: Interaction): Promise<Response> {
+  return (await browserSession(here)) === null ? ended(here) : goBack(here, interaction)
 }
 
 /** Who comes back to a page of a sign-in that is over: signed in already, or to begin again at the app. */
