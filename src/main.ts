@@ -11,7 +11,8 @@ import { systemRandom } from './base/random.ts'
 import { second } from './base/time.ts'
 import type { OpenDatabase } from './db/open.ts'
 import { dev } from './faces/dev/index.ts'
-import { pages } from './faces/pages/index.ts'
+import { oidc } from './faces/oidc/index.ts'
+import { pages, tellTrouble } from './faces/pages/index.ts'
 
 /** The context of a process; each request gets one of its own, with its client. */
 export function createContext(parts: {
@@ -85,6 +86,7 @@ export function createApp(ctx: Context, { localToken }: AppOptions = {}): Hono<E
   )
 
   if (isDev && localToken !== undefined) app.route('/', dev({ token: localToken }))
+  app.route('/', oidc({ tellTrouble }))
   app.route('/', pages())
 
   app.notFound((c) => c.json({ code: 'not_found', message: 'There is nothing at this path.' }, 404))

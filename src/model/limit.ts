@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import type { Cache } from '../base/cache.ts'
 import type { Tx } from '../base/context.ts'
 import { sqlAfter, sqlNow } from './clock.ts'
 
@@ -21,5 +22,30 @@ export async function take(
   )
   const [row] = rows
   if (row === undefined || row.count <= limit) return { allowed: true }
-  return { allowed: false, retryAfter: Math.max(0, row.wait) }
+  const retryAfter = Math.max(0, row.wait)
+  remember(ctx, key, retryAfter)
+  return { allowed: false, retryAfter }
+}
+
+/** What each node's cache stands for: the refusals that it has seen. */
+const refusals = new WeakMap<Cache, Map<string, number>>()
+const mostRefusals = 10_000
+
+/**
+ * For how many milliseconds this node knows `key` to be refused; 0 where it does not. It asks no database: where only
+ * failures are counted with `take`, this keeps a refused key out even when its next try would be right.
+ */
+export function refusedFor(ctx: Tx, key: string): number {
+  const until = refusals.get(ctx.cache)?.get(key) ?? 0
+  return Math.max(0, until - ctx.now().getTime())
+}
+
+function remember(ctx: Tx, key: string, wait: number): void {
+  const seen = refusals.get(ctx.cache) ?? new Map<string, number>()
+  refusals.set(ctx.cache, seen)
+  // Keys hold what strangers send: the oldest refusals go before the memory does.
+  const [oldest] = seen.keys()
+  if (seen.size >= mostRefusals && oldest !== undefined) seen.delete(oldest)
+  seen.delete(key)
+  seen.set(key, ctx.now().getTime() + wait)
 }

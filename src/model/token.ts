@@ -368,11 +368,3 @@ async function revoke(
     select 1 from revoked`.execute(ctx.db)
   return rows.length > 0
 }
-
-/** For housekeeping: tokens past their end, and grants that nothing hangs on any more. */
-export async function deleteExpiredTokens(ctx: Tx): Promise<void> {
-  await sql`delete from idp.tokens where expires_at <= ${sqlNow(ctx)}`.execute(ctx.db)
-  await sql`
-    delete from idp.grants g where g.created_at <= ${sqlAfter(ctx, -codeLifetime)}
-      and not exists (select from idp.tokens t where t.grant_id = g.id)`.execute(ctx.db)
-}

@@ -24,24 +24,50 @@ export async function openMessage(c: Page, about: string): Promise<Response> {
   return show(here, messagePage({ ...here.frame, flow: null, query: { about } }, about))
 }
 
-/**
- * `/error?about=app&app_id=…`: what the OpenID Provider tells people when the app's address cannot be trusted.
- * A developer's own server adds what came and what is registered.
- */
+/** `/error?about=app&app_id=…`: what people are told where they cannot be sent back to their app. */
 export async function openError(c: Page): Promise<Response> {
-  const here = await visit(c, null)
-  const { error } = here.frame.words
   const about = c.req.query('about')
-  if (about === 'ended') return show(here, errorPage(here.frame, { text: error.flowEnded }), 400)
-  if (about !== 'app') throw new Fault('not_found')
-  const details = here.ctx.config.mode === 'dev' ? await misconfigured(here) : null
-  return show(here, errorPage(here.frame, { text: error.appMisconfigured, details }), 400)
+  if (about !== 'app' && about !== 'ended') throw new Fault('not_found')
+  const applicationId = c.req.query('app_id') ?? null
+  return tellTrouble(c, { about, applicationId, received: c.req.query('received') ?? null })
 }
 
-async function misconfigured({ c, ctx }: Visit): Promise<NonNullable<Trouble['details']>> {
-  const application = await findApplication(ctx, c.req.query('app_id') ?? '')
-  const received = c.req.query('received') ?? c.req.query('app_id') ?? '–'
-  return { received, registered: application?.oidcClientMetadata.redirectUris ?? [] }
+/**
+ * The same in place of an answer of the OpenID Provider: the app's address cannot be trusted, the sign-in has ended, or
+ * we failed. A developer's own server adds what came and what is registered.
+ */
+export async function tellTrouble(
+  c: Page,
+  trouble: {
+    about: 'app' | 'ended' | 'server'
+    applicationId: string | null
+    received: string | null
+  },
+): Promise<Response> {
+  const here = await visit(c, null)
+  const frame = { ...here.frame, path: '/error', query: { about: trouble.about } }
+  const { error } = frame.words
+  switch (trouble.about) {
+    case 'ended':
+      return show(here, errorPage(frame, { text: error.flowEnded }), 400)
+    case 'server':
+      return show(here, errorPage(frame, { text: error.server }), 500)
+    case 'app': {
+      const details = here.ctx.config.mode === 'dev' ? await misconfigured(here, trouble) : null
+      return show(here, errorPage(frame, { text: error.appMisconfigured, details }), 400)
+    }
+  }
+}
+
+async function misconfigured(
+  { ctx }: Visit,
+  { applicationId, received }: { applicationId: string | null; received: string | null },
+): Promise<NonNullable<Trouble['details']>> {
+  const application = await findApplication(ctx, applicationId ?? '')
+  return {
+    received: received ?? applicationId ?? '–',
+    registered: application?.oidcClientMetadata.redirectUris ?? [],
+  }
 }
 
 /** `/sign-out`: asks, since a link on any site may lead here. */

@@ -22,6 +22,8 @@ import { isOwnForm } from './same-origin.ts'
 import { type Form, type Step, steps } from './steps.ts'
 import { go, keepBrowser, type Page, show, type Visit, visit } from './visit.ts'
 
+export { tellTrouble } from './ends.ts'
+
 /** The pages that people see: each step is a POST that leads, by 303, to the GET of the next. */
 export function pages(): Hono<Env> {
   const app = new Hono<Env>()

@@ -1,0 +1,105 @@
+import { Hono } from 'hono'
+import type { Context } from '../../base/context.ts'
+import { Fault, isFault } from '../../base/fault.ts'
+import type { Env } from '../../base/http.ts'
+import { type Back, issuerOf } from '../../flows/authorize.ts'
+import { publicJwks } from '../../model/key.ts'
+import { authorization, endSession, resume } from './browser.ts'
+import { type Call, type OidcEnv, openToAll, openToApplications } from './cors.ts'
+import { answerError, present } from './errors.ts'
+import { metadata } from './metadata.ts'
+import { answerAt } from './present.ts'
+import { introspection, revocation, token, userInfo } from './tokens.ts'
+
+/** What this face needs of the hosted pages; `main` hands it over, since faces do not know each other. */
+export interface Pages {
+  /** The page for who cannot be sent back to their app: it is set up wrongly, the sign-in has ended, or we failed. */
+  tellTrouble(
+    c: Call,
+    trouble: {
+      about: 'app' | 'ended' | 'server'
+      applicationId: string | null
+      received: string | null
+    },
+  ): Response | Promise<Response>
+}
+
+/** The OpenID Provider and OAuth 2.1 authorization server, at `/oidc` and where discovery looks for it. */
+export function oidc(pages: Pages): Hono<Env> {
+  const app = new Hono<OidcEnv>()
+
+  for (const path of [
+    '/oidc/.well-known/openid-configuration',
+    '/oidc/.well-known/oauth-authorization-server',
+    // RFC 8414 § 3.1 puts the issuer's path behind.
+    '/.well-known/openid-configuration/oidc',
+    '/.well-known/oauth-authorization-server/oidc',
+  ]) {
+    app.get(path, openToAll, async (c) => keep(c, await metadata(c.get('ctx'))))
+  }
+  app.get('/oidc/jwks', openToAll, async (c) =>
+    keep(c, { keys: await publicJwks(c.get('ctx'), 'oidc') }),
+  )
+
+  app.on(['GET', 'POST'], '/oidc/auth', authorization)
+  app.get('/oidc/auth/:id', resume)
+  app.on(['GET', 'POST'], '/oidc/session/end', endSession)
+
+  app.use('/oidc/token', openToApplications)
+  app.use('/oidc/token/revocation', openToApplications)
+  app.use('/oidc/me', openToApplications)
+  app.post('/oidc/token', token)
+  app.post('/oidc/token/introspection', introspection)
+  app.post('/oidc/token/revocation', revocation)
+  app.on(['GET', 'POST'], '/oidc/me', userInfo)
+
+  app.all('/oidc/*', (c) => answerError(c, new Fault('not_found'), issuerOf(c.get('ctx'))))
+
+  app.onError((error, c) => {
+    const ctx = c.get('ctx')
+    if (present(error).status >= 500) ctx.log.error({ err: error }, 'An OpenID request failed.')
+    const isForPeople = /^\/oidc\/(?:auth|session)(?:\/|$)/.test(c.req.path)
+    if (!isForPeople) return answerError(c, error, issuerOf(ctx))
+    return tellPerson(c, { ctx, error, pages })
+  })
+  return new Hono<Env>().route('/', app)
+}
+
+/** Back to the application where its address is trusted; else a page, or JSON for who reads no pages. */
+function tellPerson(
+  c: Call,
+  { ctx, error, pages }: { ctx: Context; error: unknown; pages: Pages },
+): Response | Promise<Response> {
+  const { error: name, description } = present(error)
+  const details = isFault(error) ? error.details : {}
+  if (isBack(details.back)) {
+    c.header('cache-control', 'no-store')
+    const answer = { error: name, error_description: description }
+    return c.redirect(answerAt(ctx, details.back, answer), 303)
+  }
+  if (!c.req.header('accept')?.includes('text/html')) {
+    return answerError(c, asBadRequest(error), issuerOf(ctx))
+  }
+  const isEnded = isFault(error, 'interaction_not_found')
+  return pages.tellTrouble(c, {
+    about: isFault(error) ? (isEnded ? 'ended' : 'app') : 'server',
+    applicationId: c.req.query('client_id') ?? null,
+    received: c.req.query('redirect_uri') ?? null,
+  })
+}
+
+/** A browser has no client credentials to come again with: 400, not 401. */
+function asBadRequest(error: unknown): unknown {
+  if (!isFault(error, 'invalid_client')) return error
+  return new Fault('invalid_request', { parameter: 'client_id', problem: 'unregistered' })
+}
+
+function isBack(value: unknown): value is Back {
+  return typeof value === 'object' && value !== null && 'redirectUri' in value
+}
+
+/** Keys are published well before they sign, so everybody may keep this for five minutes. */
+function keep(c: Call, body: Record<string, unknown>): Response {
+  c.header('cache-control', 'public, max-age=300')
+  return c.json(body)
+}

@@ -1,0 +1,75 @@
+import type { Context } from '../../base/context.ts'
+import { issuerOf } from '../../flows/authorize.ts'
+import { knownScopes } from '../../flows/consent.ts'
+import { publicJwks } from '../../model/key.ts'
+import { languages } from '../../words/words.ts'
+
+/** OpenID Connect Discovery 1.0 and RFC 8414 in one document: what is in it, is served. */
+export async function metadata(ctx: Context): Promise<Record<string, unknown>> {
+  const issuer = issuerOf(ctx)
+  const keys = await publicJwks(ctx, 'oidc')
+  return {
+    issuer,
+    authorization_endpoint: `${issuer}/auth`,
+    token_endpoint: `${issuer}/token`,
+    userinfo_endpoint: `${issuer}/me`,
+    end_session_endpoint: `${issuer}/session/end`,
+    revocation_endpoint: `${issuer}/token/revocation`,
+    introspection_endpoint: `${issuer}/token/introspection`,
+    jwks_uri: `${issuer}/jwks`,
+    response_types_supported: ['code'],
+    response_modes_supported: ['query'],
+    grant_types_supported: ['authorization_code', 'refresh_token', 'client_credentials'],
+    scopes_supported: knownScopes,
+    subject_types_supported: ['public'],
+    id_token_signing_alg_values_supported: [...new Set(keys.map(({ alg }) => alg))],
+    token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post', 'none'],
+    revocation_endpoint_auth_methods_supported: [
+      'client_secret_basic',
+      'client_secret_post',
+      'none',
+    ],
+    introspection_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
+    code_challenge_methods_supported: ['S256'],
+    prompt_values_supported: ['none', 'login', 'consent', 'select_account', 'create'],
+    ui_locales_supported: languages.map(({ language }) => language.tag),
+    claim_types_supported: ['normal'],
+    claims_supported: [
+      'sub',
+      'name',
+      'family_name',
+      'given_name',
+      'middle_name',
+      'nickname',
+      'preferred_username',
+      'profile',
+      'picture',
+      'website',
+      'gender',
+      'birthdate',
+      'zoneinfo',
+      'locale',
+      'updated_at',
+      'username',
+      'created_at',
+      'email',
+      'email_verified',
+      'phone_number',
+      'phone_number_verified',
+      'address',
+      'custom_data',
+      'identities',
+      'sso_identities',
+      'roles',
+      'organizations',
+      'organization_data',
+      'organization_roles',
+      'auth_time',
+      'iss',
+    ],
+    claims_parameter_supported: false,
+    request_parameter_supported: false,
+    request_uri_parameter_supported: false,
+    authorization_response_iss_parameter_supported: true,
+  }
+}

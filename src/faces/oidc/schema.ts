@@ -1,0 +1,155 @@
+import { Fault } from '../../base/fault.ts'
+import type { Credentials } from '../../flows/authenticate-application.ts'
+import type { AuthorizationRequest, ParameterProblem, Prompt } from '../../flows/authorize.ts'
+
+/** Longer parameters are refused; a state of 4 kB has to come back whole. */
+const longest = 8192
+
+const prompts: readonly string[] = ['none', 'login', 'consent', 'select_account', 'create']
+
+/** OpenID Connect Core § 6 and RFC 7591: ways of asking that we do not know, and must not ignore. */
+const unsupported = ['request', 'request_uri', 'registration']
+
+/** Reads an authorization request (RFC 6749 § 4.1.1, OpenID Connect Core § 3.1.2.1). What is empty was not sent. */
+export function parseAuthorization(params: URLSearchParams): AuthorizationRequest {
+  const problem = firstProblem(params)
+  const prompt = listOf(params, 'prompt')
+  const maxAge = single(params, 'max_age')
+  return {
+    clientId: single(params, 'client_id'),
+    redirectUri: single(params, 'redirect_uri'),
+    state: single(params, 'state'),
+    problem,
+    responseType: listOf(params, 'response_type').sort().join(' '),
+    scope: listOf(params, 'scope'),
+    resources: params.getAll('resource').filter(Boolean),
+    nonce: single(params, 'nonce'),
+    codeChallenge: single(params, 'code_challenge'),
+    codeChallengeMethod: single(params, 'code_challenge_method'),
+    prompt: prompt.filter(isPrompt),
+    maxAgeSeconds: maxAge === null ? null : Number(maxAge),
+    idTokenHint: single(params, 'id_token_hint'),
+    subject: null,
+  }
+}
+
+function firstProblem(params: URLSearchParams): ParameterProblem | null {
+  for (const parameter of new Set(params.keys())) {
+    const values = params.getAll(parameter)
+    // RFC 8707 § 2 alone lets a parameter come twice.
+    if (values.length > 1 && parameter !== 'resource') return { parameter, problem: 'repeated' }
+    if (values.some((value) => value.length > longest || value.includes('\0'))) {
+      return { parameter, problem: 'malformed' }
+    }
+  }
+  const refused = unsupported.find((parameter) => single(params, parameter) !== null)
+  if (refused !== undefined) return { parameter: refused, problem: 'unsupported' }
+  if (single(params, 'response_type') === null) {
+    return { parameter: 'response_type', problem: 'missing' }
+  }
+  const mode = single(params, 'response_mode')
+  if (mode !== null && mode !== 'query')
+    return { parameter: 'response_mode', problem: 'unsupported' }
+  if (!/^\d{0,9}$/.test(single(params, 'max_age') ?? '')) {
+    return { parameter: 'max_age', problem: 'malformed' }
+  }
+  return listOf(params, 'prompt').every(isPrompt)
+    ? null
+    : { parameter: 'prompt', problem: 'unsupported' }
+}
+
+function isPrompt(name: string): name is Prompt {
+  return prompts.includes(name)
+}
+
+/** The value of a parameter that came once; else null. */
+export function single(params: URLSearchParams, name: string): string | null {
+  const [value, ...others] = params.getAll(name)
+  return value && others.length === 0 && !value.includes('\0') ? value : null
+}
+
+function listOf(params: URLSearchParams, name: string): string[] {
+  return (single(params, name) ?? '').split(' ').filter(Boolean)
+}
+
+/** A form of which every parameter came once at most; `resource` may come again. */
+export function checkForm(form: URLSearchParams): URLSearchParams {
+  for (const parameter of new Set(form.keys())) {
+    const values = form.getAll(parameter)
+    if (values.length > 1 && parameter !== 'resource') {
+      throw new Fault('invalid_request', { parameter, problem: 'repeated' })
+    }
+    if (values.some((value) => value.length > longest)) {
+      throw new Fault('invalid_request', { parameter, problem: 'malformed' })
+    }
+  }
+  return form
+}
+
+/** The value of a parameter that has to be there. */
+export function required(form: URLSearchParams, parameter: string): string {
+  const value = single(form, parameter)
+  if (value === null) throw new Fault('invalid_request', { parameter, problem: 'missing' })
+  return value
+}
+
+export function scopeOf(form: URLSearchParams): string[] {
+  return listOf(form, 'scope')
+}
+
+export function audienceOf(form: URLSearchParams): {
+  resources: string[]
+  organizationId: string | null
+} {
+  return {
+    resources: form.getAll('resource').filter(Boolean),
+    organizationId: single(form, 'organization_id'),
+  }
+}
+
+/**
+ * Who asks at the token endpoint and its neighbours (RFC 6749 § 2.3): by the header, or by the body. Logto's SDKs send
+ * `client_id` in the body beside the header; a secret may come by one way only.
+ */
+export function credentialsOf(
+  authorization: string | undefined,
+  form: URLSearchParams,
+): Credentials {
+  const id = single(form, 'client_id')
+  const secret = single(form, 'client_secret')
+  if (authorization === undefined) {
+    if (id === null) throw new Fault('invalid_client', { problem: 'nobody' })
+    return { id, secrets: secret === null ? [] : [secret] }
+  }
+  const basic = readBasic(authorization)
+  if (basic === null) throw new Fault('invalid_client', { problem: 'unreadable' })
+  if (secret !== null) {
+    throw new Fault('invalid_request', { parameter: 'client_secret', problem: 'repeated' })
+  }
+  if (id !== null && id !== basic.id) {
+    throw new Fault('invalid_request', { parameter: 'client_id', problem: 'repeated' })
+  }
+  return basic
+}
+
+function readBasic(authorization: string): Credentials | null {
+  const [, encoded] = /^Basic +([A-Za-z0-9+/]+={0,2})$/i.exec(authorization) ?? []
+  if (encoded === undefined || encoded.length > 4096) return null
+  const text = Buffer.from(encoded, 'base64').toString('utf8')
+  const colon = text.indexOf(':')
+  if (colon < 0 || text.includes('\0') || text.includes('\ufffd')) return null
+  const id = formDecoded(text.slice(0, colon))
+  const secret = text.slice(colon + 1)
+  if (id === null || id === '') return null
+  // RFC 6749 § 2.3.1 wants both form-encoded; Logto's Go SDK and curl send them as they are.
+  const readings = [formDecoded(secret), secret].filter((one) => one !== null && one !== '')
+  return { id, secrets: [...new Set(readings as string[])] }
+}
+
+function formDecoded(text: string): string | null {
+  try {
+    return decodeURIComponent(text.replaceAll('+', ' '))
+  } catch {
+    return null
+  }
+}

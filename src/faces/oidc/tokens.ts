@@ -1,0 +1,121 @@
+import { Fault } from '../../base/fault.ts'
+import { readForm } from '../../base/http.ts'
+import { authenticateApplication } from '../../flows/authenticate-application.ts'
+import {
+  introspectToken,
+  issueClientToken,
+  redeemAuthorizationCode,
+  refreshTokens,
+  revokeApplicationToken,
+  whoHolds,
+} from '../../flows/token.ts'
+import { type Application, findApplication } from '../../model/application.ts'
+import { userInfoClaims } from './claims.ts'
+import type { Call } from './cors.ts'
+import { clientTokenJson, introspectionJson, tokenJson } from './present.ts'
+import { audienceOf, checkForm, credentialsOf, required, scopeOf, single } from './schema.ts'
+
+/** `POST /oidc/token`. */
+export async function token(c: Call): Promise<Response> {
+  const ctx = c.get('ctx')
+  const { form, application } = await authenticated(c)
+  const audience = audienceOf(form)
+  switch (required(form, 'grant_type')) {
+    case 'authorization_code': {
+      const issued = await redeemAuthorizationCode(ctx, application, {
+        ...audience,
+        code: required(form, 'code'),
+        redirectUri: required(form, 'redirect_uri'),
+        codeVerifier: form.get('code_verifier'),
+      })
+      return answer(c, await tokenJson(ctx, application, issued))
+    }
+    case 'refresh_token': {
+      const refreshToken = required(form, 'refresh_token')
+      const scope = scopeOf(form)
+      const issued = await refreshTokens(ctx, application, { ...audience, refreshToken, scope })
+      return answer(c, await tokenJson(ctx, application, issued))
+    }
+    case 'client_credentials':
+      return answer(c, clientTokenJson(await issueClientToken(ctx, application, audience)))
+    default:
+      throw new Fault('unsupported_grant_type')
+  }
+}
+
+/** `POST /oidc/token/introspection` (RFC 7662). */
+export async function introspection(c: Call): Promise<Response> {
+  const ctx = c.get('ctx')
+  const { form, application } = await authenticated(c)
+  const facts = await introspectToken(ctx, application, required(form, 'token'))
+  return answer(c, introspectionJson(ctx, facts))
+}
+
+/** `POST /oidc/token/revocation` (RFC 7009): 200 and nothing, whether the token was one or not. */
+export async function revocation(c: Call): Promise<Response> {
+  const { form, application } = await authenticated(c)
+  await revokeApplicationToken(c.get('ctx'), application, required(form, 'token'))
+  noStore(c)
+  return c.body(null, 200)
+}
+
+/** `GET` and `POST /oidc/me` (OpenID Connect Core § 5.3). */
+export async function userInfo(c: Call): Promise<Response> {
+  const ctx = c.get('ctx')
+  const granted = await whoHolds(ctx, await bearerOf(c))
+  const application = await findApplication(ctx, granted.applicationId)
+  if (application !== null) c.set('application', application)
+  return answer(c, userInfoClaims(granted.user, granted.grantedScope))
+}
+
+async function authenticated(
+  c: Call,
+): Promise<{ form: URLSearchParams; application: Application }> {
+  const form = checkForm(await readOAuthForm(c))
+  const credentials = credentialsOf(c.req.header('authorization'), form)
+  const application = await authenticateApplication(c.get('ctx'), credentials)
+  c.set('application', application)
+  return { form, application }
+}
+
+/** RFC 6749 § 3.2: parameters come in the body, as a form, and nowhere else. */
+async function readOAuthForm(c: Call): Promise<URLSearchParams> {
+  const type = c.req.header('content-type')?.split(';')[0]?.trim().toLowerCase()
+  if (type !== undefined && type !== 'application/x-www-form-urlencoded') {
+    throw new Fault('invalid_request', { parameter: 'Content-Type', problem: 'unsupported' })
+  }
+  return readForm(c)
+}
+
+/** RFC 6750 § 2: by the header or in a form, by one of them, and never in the address. */
+async function bearerOf(c: Call): Promise<string> {
+  if (c.req.query('access_token') !== undefined) {
+    throw new Fault('invalid_request', { parameter: 'access_token', problem: 'unsupported' })
+  }
+  const authorization = c.req.header('authorization')
+  const type = c.req.header('content-type')?.split(';')[0]?.trim().toLowerCase()
+  const isForm = c.req.method === 'POST' && type === 'application/x-www-form-urlencoded'
+  const form = isForm ? checkForm(await readForm(c)) : new URLSearchParams()
+  const inForm = single(form, 'access_token')
+  if (authorization === undefined) {
+    if (inForm === null) throw new Fault('invalid_token', { isBare: true })
+    return inForm
+  }
+  if (inForm !== null) {
+    throw new Fault('invalid_request', { parameter: 'access_token', problem: 'repeated' })
+  }
+  const [, bearer] = /^Bearer +([\w.~+/-]+=*)$/i.exec(authorization) ?? []
+  if (bearer === undefined || bearer.length > 4096) throw new Fault('invalid_token')
+  return bearer
+}
+
+function answer(c: Call, body: Record<string, unknown>): Response {
+  noStore(c)
+  return c.json(body)
+}
+
+/** RFC 6749 § 5.1. */
+function noStore(c: Call): void {
+  c.header('cache-control', 'no-store')
+  c.header('pragma', 'no-cache')
+}
