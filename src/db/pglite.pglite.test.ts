@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -42,15 +42,15 @@ test('a new directory is laid out, and an old one is read again', async () => {
 })
 
 test('a directory that was left half unpacked is laid out anew', async () => {
-  await mkdir(join(dataDir, 'database'))
-  await writeFile(join(dataDir, 'database', 'PG_VERSION'), '18\n')
-  await writeFile(join(dataDir, 'unpacking'), '')
+  await mkdir(join(dataDir, 'database.new', 'base'), { recursive: true })
+  await writeFile(join(dataDir, 'database.new', 'PG_VERSION'), 'half a vers')
   for (const time of ['first', 'second']) {
     const database = await openDatabase({ dataDir })
     const { rows } = await sql`select ${time}::text as time`.execute(database.db)
     expect(rows).toEqual([{ time }])
     await database.close()
   }
+  expect(await readdir(dataDir)).toEqual(['database'])
 })
 
 test('a second process is refused while the first has it open', async () => {

@@ -1,15 +1,11 @@
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { promisify } from 'node:util'
-import { brotliDecompress } from 'node:zlib'
+import { mkdir, readdir } from 'node:fs/promises'
 import { PGlite } from '@electric-sql/pglite'
 import { Kysely, PGliteDialect, sql } from 'kysely'
 import { listeners, type Notice, type OpenDatabase, type Query, withoutValues } from './driver.ts'
 import { lockDirectory } from './lock.ts'
 import type { Database } from './tables.ts'
+import { preparedDatabase, unpackDatabase } from './unpack.ts'
 import { toParameter, valueReaders } from './values.ts'
-
-/** A database directory as `initdb` leaves it, packed by scripts/prepared-database.ts. */
-const prepared = new URL('../../assets/database.tar.br', import.meta.url)
 
 export interface PGliteDirectoryOptions {
   dataDir: string
@@ -35,27 +31,16 @@ export async function openPGliteDirectory(options: PGliteDirectoryOptions): Prom
 
 export async function openPGliteMemory(options: PGliteMemoryOptions): Promise<OpenDatabase> {
   const engine = await PGlite.create({
-    loadDataDir: options.snapshot ?? (await preparedDatabase()),
+    loadDataDir: options.snapshot ?? new Blob([await preparedDatabase()]),
   })
   return connectPGlite(engine, async () => {})
-}
-
-/** Unpacking takes half a second, where initdb takes several and 450 MB. */
-export async function preparedDatabase(): Promise<Blob> {
-  return new Blob([await promisify(brotliDecompress)(await readFile(prepared))])
 }
 
 async function openDirectory(directory: string): Promise<PGlite> {
   const dataDir = `${directory}/database`
   const names = await readdir(directory)
-  if (names.includes('database') && !names.includes('unpacking')) return PGlite.create({ dataDir })
-
-  // A process that dies while it unpacks leaves the mark, and the next one begins anew.
-  await writeFile(`${directory}/unpacking`, '')
-  await rm(dataDir, { recursive: true, force: true })
-  const engine = await PGlite.create({ dataDir, loadDataDir: await preparedDatabase() })
-  await rm(`${directory}/unpacking`)
-  return engine
+  if (!names.includes('database')) await unpackDatabase(dataDir)
+  return PGlite.create({ dataDir })
 }
 
 export function connectPGlite(engine: PGlite, afterClose: () => Promise<void>): OpenDatabase {

@@ -4,14 +4,15 @@ import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 import type { TestProject } from 'vitest/node'
 import { migrate } from '../../src/db/migrate.ts'
-import { connectPGlite, preparedDatabase } from '../../src/db/pglite.ts'
+import { connectPGlite } from '../../src/db/pglite.ts'
+import { preparedDatabase } from '../../src/db/unpack.ts'
 import './provided.ts'
 
 /** Once per run: a migrated data directory, packed, which every test file unpacks into memory. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const folder = await mkdtemp(join(tmpdir(), 'sekisho-pglite-'))
   const snapshot = join(folder, 'database.tar')
-  const engine = await PGlite.create({ loadDataDir: await preparedDatabase() })
+  const engine = await PGlite.create({ loadDataDir: new Blob([await preparedDatabase()]) })
   const database = connectPGlite(engine, async () => {})
   await migrate(database)
   const packed = await engine.dumpDataDir('none')
