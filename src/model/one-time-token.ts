@@ -248,3 +248,19 @@ export async function finishPhoneChange(ctx: Tx, userId: string): Promise<void> 
       phone_change = '', phone_change_token = '', is_anonymous = false, updated_at = ${sqlNow(ctx)}
     where id = ${userId} and phone_change <> ''`.execute(ctx.db)
 }
+
+/** From now on the account is an invited one, which shows when it was. */
+export async function markInvited(ctx: Tx, userId: string): Promise<void> {
+  await sql`update auth.users set invited_at = ${sqlNow(ctx)}, updated_at = ${sqlNow(ctx)} where id = ${userId}`.execute(
+    ctx.db,
+  )
+}
+
+/** Begins a change of address without its mails; a change to another address than before begins anew. */
+export async function proposeEmail(ctx: Tx, userId: string, newEmail: string): Promise<void> {
+  await sql`
+    update auth.users set email_change = ${newEmail}, email_change_confirm_status = 0, updated_at = ${sqlNow(ctx)},
+      email_change_token_new = case when email_change = ${newEmail} then email_change_token_new else '' end,
+      email_change_token_current = case when email_change = ${newEmail} then email_change_token_current else '' end
+    where id = ${userId}`.execute(ctx.db)
+}

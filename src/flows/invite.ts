@@ -1,0 +1,51 @@
+import { type Context, transaction } from '../base/context.ts'
+import { Fault } from '../base/fault.ts'
+import { isUniqueViolation } from '../base/sql-error.ts'
+import { adminActor } from '../model/audit.ts'
+import { record } from '../model/event.ts'
+import { markInvited } from '../model/one-time-token.ts'
+import { findUser, findUserByEmail, type Json, type User } from '../model/user.ts'
+import { prepareMail, sendMails } from './mail-token.ts'
+import { checkEmail, createEmailAccount } from './sign-up.ts'
+
+/** Makes an account for an address and mails a link that confirms it; who was invited and has not come is again. */
+export async function invite(
+  ctx: Context,
+  request: { email: string; data: Json; redirectTo: string },
+): Promise<User> {
+  const email = checkEmail(request.email)
+  const { redirectTo, data } = request
+  const found = await findUserByEmail(ctx, email)
+  if (found?.emailVerifiedAt) throw new Fault('email_exists')
+  const { user, mail } = await transaction(ctx, async (ctx) => {
+    const account =
+      found ??
+      (await createEmailAccount(ctx, {
+        email,
+        data,
+        passwordHash: null,
+        isConfirmed: false,
+        isInvited: true,
+      }))
+    await markInvited(ctx, account.id)
+    await record(ctx, {
+      type: 'user.invited',
+      userId: account.id,
+      details: { email },
+      audit: {
+        action: 'user_invited',
+        logType: 'team',
+        actor: adminActor(ctx),
+        traits: { user_id: account.id, user_email: email },
+      },
+    })
+    const mail = await prepareMail(ctx, account, { letter: 'invite', redirectTo, every: 0 })
+    return { user: await findUser(ctx, account.id), mail }
+  }).catch((error: unknown) => {
+    if (isUniqueViolation(error)) throw new Fault('email_exists', {}, { cause: error })
+    throw error
+  })
+  await sendMails(ctx, [mail])
+  if (user === null) throw new Fault('user_not_found')
+  return user
+}

@@ -1,0 +1,72 @@
+import { type Context, transaction } from '../base/context.ts'
+import { Fault } from '../base/fault.ts'
+import { record } from '../model/event.ts'
+import { type Challenge, createFlowState } from '../model/flow-state.ts'
+import { findUserByEmail, findUserByPhone } from '../model/user.ts'
+import { prepareEmailChange, sendMails } from './mail-token.ts'
+import { askToConfirm, checkEmail, checkPhone, pretendToMail } from './sign-up.ts'
+
+export type ResendType = 'signup' | 'email_change' | 'sms' | 'phone_change'
+
+/** Sends again what waits to be confirmed. Nobody learns here whether there is anything. */
+export async function resend(
+  ctx: Context,
+  request: {
+    type: ResendType
+    email: string
+    phone: string
+    challenge: Challenge | null
+    redirectTo: string
+  },
+): Promise<void> {
+  const { type, challenge, redirectTo } = request
+  if (type === 'sms' || type === 'phone_change') return resendToPhone(ctx, request.phone, type)
+  if (!ctx.config.gotrue.emailEnabled) throw new Fault('email_provider_disabled', { at: 'resend' })
+  const email = checkEmail(request.email)
+  const user = await findUserByEmail(ctx, email)
+  if (type === 'signup') {
+    if (user === null || user.emailVerifiedAt) return pretendToMail(ctx, `resend:${email}`)
+    await askToConfirm(ctx, user, { challenge, redirectTo })
+    return
+  }
+  const newEmail = user?.pending.newEmail
+  if (user === null || !newEmail) return pretendToMail(ctx, `resend-change:${email}`)
+  const mails = await transaction(ctx, async (ctx) => {
+    if (challenge !== null) {
+      await createFlowState(ctx, {
+        userId: user.id,
+        challenge,
+        providerType: 'email_change',
+        authenticationMethod: 'email_change',
+      })
+    }
+    await record(ctx, {
+      type: 'confirmation.requested',
+      userId: user.id,
+      details: { change: 'email' },
+    })
+    return prepareEmailChange(ctx, user, {
+      ...changeLetter,
+      newEmail,
+      redirectTo,
+      isPkce: challenge !== null,
+    })
+  })
+  await sendMails(ctx, mails)
+}
+
+const changeLetter = { letter: 'emailChange' as const }
+
+async function resendToPhone(
+  ctx: Context,
+  given: string,
+  type: 'sms' | 'phone_change',
+): Promise<void> {
+  if (!ctx.config.gotrue.phoneEnabled) throw new Fault('phone_provider_disabled', { at: 'resend' })
+  const phone = checkPhone(given)
+  const user = await findUserByPhone(ctx, phone)
+  const isWaiting =
+    user !== null && (type === 'sms' ? !user.phoneVerifiedAt : user.pending.newPhone !== '')
+  // No connector of this version sends to phones.
+  if (isWaiting) throw new Fault('connector_not_found', { channel: 'sms' })
+}
