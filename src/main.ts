@@ -87,6 +87,7 @@ export function createApp(ctx: Context, { localToken }: AppOptions = {}): Hono<E
 
   if (isDev && localToken !== undefined) app.route('/', dev({ token: localToken }))
   app.route('/', oidc({ tellTrouble }))
+  app.route('/', oidc({ tellTrouble }))
   app.route('/', pages())
 
   app.notFound((c) => c.json({ code: 'not_found', message: 'There is nothing at this path.' }, 404))

@@ -7,6 +7,7 @@ import { second } from '../base/time.ts'
 import { migrate } from '../db/migrate.ts'
 import type { OpenDatabase } from '../db/open.ts'
 import { type ApiKeys, issueApiKeys } from '../flows/api-keys.ts'
+import { keepHouse } from '../flows/housekeeping.ts'
 import { createApp, createContext, type Listening, listen } from '../main.ts'
 import { applyFile } from './apply.ts'
 import { banner } from './banner.ts'
@@ -47,7 +48,7 @@ export async function dev(options: ServeOptions): Promise<void> {
     const token = systemRandom.token()
     const listening = await listenOrSay(ctx, { localToken: token })
     writeDoor(config.dataDir, { pid: process.pid, url: loopbackUrl(config), token })
-    endWith(database, listening, () => removeDoor(config.dataDir))
+    endWith(database, [listening.close, keepHouse(ctx)], () => removeDoor(config.dataDir))
     const ready: Ready = {
       url: config.publicUrl,
       ...keys,
@@ -75,7 +76,7 @@ export async function start(options: ServeOptions): Promise<void> {
     const ctx = createContext({ config, database, log })
     const keys = await issueApiKeys(ctx)
     const listening = await listenOrSay(ctx, {})
-    endWith(database, listening, () => log.info('ended'))
+    endWith(database, [listening.close, keepHouse(ctx)], () => log.info('ended'))
     const { publicUrl: url, host, port } = config
     const tookMs = Math.round(performance.now())
     log.info({ url, host, port, pid: process.pid, tookMs }, 'ready')
@@ -136,13 +137,17 @@ function loopbackUrl({ port }: Config): string {
 }
 
 /** Ends cleanly at SIGTERM and SIGINT: what is under way is answered, then the database is closed. A second one hurries. */
-function endWith(database: OpenDatabase, listening: Listening, last: () => void): void {
+function endWith(
+  database: OpenDatabase,
+  stops: readonly (() => void | Promise<void>)[],
+  last: () => void,
+): void {
   let isEnding = false
   const end = async () => {
     if (isEnding) process.exit(1)
     isEnding = true
     setTimeout(() => process.exit(1), 4.5 * second).unref()
-    await listening.close()
+    for (const stop of stops) await stop()
     await database.close()
     last()
     process.exit(0)
