@@ -1,4 +1,5 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
+import { mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
@@ -11,6 +12,9 @@ import './provided.ts'
 /** Once per run: a migrated data directory, packed, which every test file unpacks into memory. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const folder = await mkdtemp(join(tmpdir(), 'sekisho-pglite-'))
+  // An interrupted run ends without the function below.
+  const clear = () => rmSync(folder, { recursive: true, force: true })
+  process.on('exit', clear)
   const snapshot = join(folder, 'database.tar')
   const engine = await PGlite.create({ loadDataDir: new Blob([await preparedDatabase()]) })
   const database = connectPGlite(engine, async () => {})
@@ -20,5 +24,5 @@ export default async function setup(project: TestProject): Promise<() => Promise
   await database.close()
   project.provide('databaseKind', 'pglite')
   project.provide('snapshot', snapshot)
-  return () => rm(folder, { recursive: true, force: true })
+  return async () => clear()
 }
