@@ -39,7 +39,10 @@ export async function spendAuthjsToken(
   token: string,
   recipient: string | null,
 ): Promise<AuthjsToken | null> {
-  const finished = { type: 'verification.finished' as const, details: { purpose: 'authjs' } }
+  const finished = {
+    type: 'verification.finished' as const,
+    details: { purpose: 'authjs', channel: 'email', ...(recipient === null ? {} : { recipient }) },
+  }
   // One row and no more, should two recipients ever share a token.
   const { rows } = await sql<{ recipient: string; expires_at: Date }>`
     with v as (
