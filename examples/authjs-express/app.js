@@ -6,9 +6,10 @@ import express from 'express'
 const endpoint = process.env.ENDPOINT ?? 'http://localhost:3001'
 const port = Number(process.env.PORT ?? 3002)
 
-const adapter = await sekishoAdapter({
-  databaseUrl: process.env.DATABASE_URL,
-  dataDir: process.env.SEKISHO_DATA_DIR,
+const adapter = sekishoAdapter({
+  database: process.env.DATABASE_URL ?? {
+    dataDir: process.env.SEKISHO_DATA_DIR ?? '../../.sekisho',
+  },
   secret: process.env.SEKISHO_SECRET,
 })
 

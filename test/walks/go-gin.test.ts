@@ -39,7 +39,7 @@ describe.runIf(hasGo)('the Go shop', () => {
     ({ scripts }) => {
       let context: BrowserContext
       afterEach(async ({ task }) => {
-        if (task.result?.state === 'fail') await keepPicture(context, `go-gin-${scripts}`)
+        if (task.result?.state === 'fail') await keepPicture(context, `go-gin-${databaseKind()}-${scripts}`)
         await context?.close()
       })
 

@@ -122,7 +122,7 @@ function inherited(): Record<string, string> {
     Object.entries(process.env).filter(
       (entry): entry is [string, string] =>
         entry[1] !== undefined &&
-        !/^(SEKISHO_|GOTRUE_|DATABASE_URL$|PORT$|HOST$|AUTH_|VITEST|NODE_ENV$|NODE_OPTIONS$)/.test(
+        !/^(SEKISHO_|GOTRUE_|DATABASE_URL$|PORT$|HOST$|AUTH_|VITE|NODE_ENV$|NODE_OPTIONS$|(BASE_URL|MODE|DEV|PROD|SSR|TEST)$)/.test(
           entry[0],
         ),
     ),

@@ -5,7 +5,7 @@ import { databaseKind } from '../database.ts'
 import { query } from './ledger.ts'
 import { codeOf, redeem, refresh, tokensOf } from './oidc.ts'
 import { linkTo } from './pages.ts'
-import { type Server, startServer, variablesOf } from './server.ts'
+import { type Server, startServer } from './server.ts'
 import { application, createAccount, freshEmail, type Stage, setStage } from './stage.ts'
 import { visitor } from './visitor.ts'
 
@@ -158,11 +158,9 @@ describe.runIf(databaseKind() === 'postgres')('fifty at once, against two nodes'
   }, 60_000)
 
   test('one verification token of Auth.js has one winner', async () => {
-    const { DATABASE_URL: databaseUrl, SEKISHO_SECRET: secret } = variablesOf(stage.place)
-    const adapters = [
-      await sekishoAdapter({ databaseUrl, secret }),
-      await sekishoAdapter({ databaseUrl, secret }),
-    ] as const
+    const { databaseUrl, secret } = stage.place
+    const options = { database: databaseUrl ?? '', secret }
+    const adapters = [sekishoAdapter(options), sekishoAdapter(options)] as const
     try {
       const identifier = freshEmail()
       const token = randomBytes(32).toString('hex')

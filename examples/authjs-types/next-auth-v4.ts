@@ -1,0 +1,7 @@
+import type { AuthOptions } from 'next-auth-v4'
+import type { Adapter } from 'next-auth-v4/adapters'
+import { sekishoAdapter } from '../../authjs/index.ts'
+
+export const adapter: Required<Adapter> = sekishoAdapter({ database: 'postgres://localhost/club' })
+
+export const options: AuthOptions = { adapter, providers: [] }

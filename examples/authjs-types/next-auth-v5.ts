@@ -1,0 +1,7 @@
+import type { NextAuthConfig } from 'next-auth-v5'
+import type { Adapter } from 'next-auth-v5/adapters'
+import { sekishoAdapter } from '../../authjs/index.ts'
+
+export const adapter: Required<Adapter> = sekishoAdapter({ database: 'postgres://localhost/club' })
+
+export const config: NextAuthConfig = { adapter, providers: [] }
