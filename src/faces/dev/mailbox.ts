@@ -123,7 +123,7 @@ ${
   one.code === null
     ? ''
     : html`<p class="code"><label for="code">${text.code}</label>
-<input id="code" readonly value="${one.code}" size="${Math.max(6, one.code.length)}">
+<input id="code" readonly value="${one.code}" size="${one.code.length + 3}">
 <button type="button" data-copy="code" data-done="${text.copied}" hidden>${text.copy}</button></p>`
 }
 ${webAddress(one.link) ? html`<p><a class="btn p" href="${one.link}" target="_blank" rel="noopener">${text.open}</a></p>` : ''}
