@@ -5,6 +5,7 @@ import { postgresPrograms } from './test/setup/postgres-server.ts'
 const unit = [
   'src/{base,connectors,words}/**/*.test.ts',
   'src/faces/pages/**/*.test.ts',
+  'test/contract/authjs-types.test.ts',
   'test/contract/floors.test.ts',
   'src/db/lock.test.ts',
 ]
