@@ -1,0 +1,116 @@
+import { expect, test } from 'vitest'
+import { hour } from '../../src/base/time.ts'
+import { listSessions } from '../../src/model/session.ts'
+import {
+  answerOf,
+  authPath,
+  browserAt,
+  encoded,
+  type Fields,
+  gate,
+  me,
+  person,
+  refresh,
+  tokensFor,
+  verdict,
+} from './oidc-client.ts'
+
+const home = 'https://shop.example.com/'
+const endPath = (form: Fields) => `/oidc/session/end?${encoded(form)}`
+
+test('an application that names itself signs its user out without a question', async () => {
+  const at = await gate()
+  const { browser, user } = await person(at)
+  const tokens = await tokensFor(at, browser)
+  const answer = await browser.open(
+    endPath({ client_id: 'shop', post_logout_redirect_uri: home, state: 's&t' }),
+  )
+  expect(answer.status).toBe(303)
+  expect(answer.headers.get('location')).toBe(`${home}?state=s%26t`)
+  expect(browser.cookies.has('session')).toBe(false)
+  expect(await listSessions(at.scene.ctx, user.id)).toEqual([])
+  expect(await verdict(await me(at, tokens.access_token))).toBe('401 invalid_token')
+  expect(await verdict(await refresh(at, tokens.refresh_token))).toBe('400 invalid_grant')
+  expect(answerOf(await browser.open(authPath({ prompt: 'none' }))).error).toBe('login_required')
+  expect(await at.scene.events()).toContain('session.ended')
+  expect(await at.scene.audited()).toContain('logout')
+})
+
+test('without an address to go to, the page says that you are signed out', async () => {
+  const at = await gate()
+  const { browser } = await person(at)
+  const answer = await browser.open(endPath({ client_id: 'shop' }))
+  expect(answer.headers.get('location')).toBe('/signed-out')
+})
+
+test('an ID token, even an expired one, names the application too', async () => {
+  const at = await gate()
+  const { browser, user } = await person(at)
+  const { id_token } = await tokensFor(at, browser)
+  at.scene.pass(2 * hour)
+  const form = { id_token_hint: id_token, post_logout_redirect_uri: home }
+  const answer = await browser.send('/oidc/session/end', form)
+  expect(answer.headers.get('location')).toBe(home)
+  expect(await listSessions(at.scene.ctx, user.id)).toEqual([])
+})
+
+test('an ID token of somebody else ends nothing unasked', async () => {
+  const at = await gate()
+  const ann = await person(at)
+  const bob = await person(at, { email: 'bob@example.com' })
+  const { id_token } = await tokensFor(at, ann.browser)
+  const answer = await bob.browser.open(endPath({ id_token_hint: id_token }))
+  expect(answer.headers.get('location')).toBe('/sign-out')
+  expect(await listSessions(at.scene.ctx, bob.user.id)).toHaveLength(1)
+})
+
+test('when nobody knows who asks, the person is asked; a form from elsewhere does nothing', async () => {
+  const at = await gate()
+  const { browser, user } = await person(at)
+  const asked = await browser.open('/oidc/session/end')
+  expect(asked.headers.get('location')).toBe('/sign-out')
+  const page = await browser.open('/sign-out')
+  expect(await page.text()).toContain('<form method="post" action="/sign-out">')
+  const foreign = await browser.send('/sign-out', {}, { origin: 'https://evil.example' })
+  expect(foreign.status).toBe(403)
+  expect(await listSessions(at.scene.ctx, user.id)).toHaveLength(1)
+  const done = await browser.send('/sign-out', {})
+  expect(done.headers.get('location')).toMatch(/^\/signed-out/)
+  expect(await listSessions(at.scene.ctx, user.id)).toEqual([])
+  expect((await browser.open('/oidc/session/end')).headers.get('location')).toBe('/signed-out')
+})
+
+test.each<[string, Fields]>([
+  [
+    'an address that is not registered',
+    { client_id: 'shop', post_logout_redirect_uri: `${home}x` },
+  ],
+  ['an address of nobody', { post_logout_redirect_uri: home }],
+  ['another application’s address', { client_id: 'spa', post_logout_redirect_uri: home }],
+  ['an unknown application', { client_id: 'nobody' }],
+  ['a hint that is none', { id_token_hint: 'a.b.c' }],
+  ['an unsigned hint', { id_token_hint: 'eyJhbGciOiJub25lIn0.eyJhdWQiOiJzaG9wIn0.' }],
+])('%s is refused, and nobody is signed out', async (_, form) => {
+  const at = await gate()
+  const { browser, user } = await person(at)
+  const answer = await browser.open(endPath(form))
+  expect(answer.status).toBe(400)
+  expect(answer.headers.get('location')).toBeNull()
+  expect(await answer.text()).toContain('<h1>')
+  expect(await listSessions(at.scene.ctx, user.id)).toHaveLength(1)
+})
+
+test('a hint for another application than the one named is refused', async () => {
+  const at = await gate()
+  const { browser } = await person(at)
+  const { id_token } = await tokensFor(at, browser)
+  const answer = await browser.open(endPath({ client_id: 'spa', id_token_hint: id_token }))
+  expect(answer.status).toBe(400)
+})
+
+test('who is not signed in goes back all the same', async () => {
+  const at = await gate()
+  const form = { client_id: 'shop', post_logout_redirect_uri: home }
+  const answer = await browserAt(at).open(endPath(form))
+  expect(answer.headers.get('location')).toBe(home)
+})
