@@ -58,7 +58,7 @@ export function linkMail(words: Words, type: LinkMail, content: LinkMailContent)
       fill(subject, values),
       `<p style="margin:0 0 16px">${escapeHtml(fill(lead, values))}</p>
 <p style="margin:0 0 16px"><a href="${escapeHtml(content.link)}" style="display:inline-block;padding:12px 20px;border-radius:8px;background:#4338ca;color:#ffffff;font-weight:600;text-decoration:none">${escapeHtml(button)}</a></p>
-${orCode && `<p style="margin:0 0 16px">${escapeHtml(orCode)}</p>\n`}<p style="margin:0;color:#565c67">${escapeHtml(words.mail.linkNotYou)}</p>`,
+${orCode && `<p style="margin:0 0 16px">${escapeHtml(orCode)}</p>\n`}<p style="margin:0;opacity:.75">${escapeHtml(words.mail.linkNotYou)}</p>`,
     ),
   }
 }
@@ -78,7 +78,7 @@ function mailWithCode(
       `<p style="margin:0 0 16px">${escapeHtml(said.lead)}</p>
 <p style="margin:0 0 16px;font-size:32px;font-weight:700;letter-spacing:4px">${escapeHtml(content.code)}</p>
 <p style="margin:0 0 16px">${escapeHtml(said.works)}</p>
-<p style="margin:0;color:#565c67">${escapeHtml(notYou)}</p>`,
+<p style="margin:0;opacity:.75">${escapeHtml(notYou)}</p>`,
     ),
   }
 }
