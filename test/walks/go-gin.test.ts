@@ -39,7 +39,8 @@ describe.runIf(hasGo)('the Go shop', () => {
     ({ scripts }) => {
       let context: BrowserContext
       afterEach(async ({ task }) => {
-        if (task.result?.state === 'fail') await keepPicture(context, `go-gin-${databaseKind()}-${scripts}`)
+        if (task.result?.state === 'fail')
+          await keepPicture(context, `go-gin-${databaseKind()}-${scripts}`)
         await context?.close()
       })
 

@@ -2,10 +2,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { databaseKind } from '../database.ts'
 import { query } from './ledger.ts'
 import { application, createAccount, type Stage, setStage } from './stage.ts'
+import { visitor } from './visitor.ts'
 
 // Every route with a body of nonsense: 4xx in that protocol's own shape, no 5xx, nothing written.
 
-type Bearer = 'nobody' | 'user' | 'admin'
+type Bearer = 'nobody' | 'user' | 'admin' | 'app'
 interface Route {
   method: 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'GET'
   path: string
@@ -43,6 +44,7 @@ const gotrue: Route[] = [
 
 const oidc: Route[] = [
   { method: 'POST', path: '/oidc/token' },
+  { method: 'POST', path: '/oidc/token', as: 'app' },
   { method: 'POST', path: '/oidc/token/introspection' },
   { method: 'POST', path: '/oidc/token/revocation' },
   { method: 'POST', path: '/oidc/me' },
@@ -61,6 +63,13 @@ const pages: Route[] = [
   { method: 'POST', path: '/forgot-password/code' },
   { method: 'POST', path: '/reset-password' },
 ]
+
+const authorizationRequest = new URLSearchParams({
+  client_id: bookstore.id,
+  redirect_uri: 'http://localhost:9/callback',
+  response_type: 'code',
+  scope: 'openid',
+}).toString()
 
 const json = 'application/json'
 const form = 'application/x-www-form-urlencoded'
@@ -139,6 +148,21 @@ const nonsense: Nonsense[] = [
     body: 'client_id=%00&grant_type=%00&code=%00&token=%00&identifier=a%00b%40example.com&password=%00&flow=%00&want=%00',
   },
   {
+    name: 'a code of NULs',
+    type: form,
+    body: 'grant_type=authorization_code&code=%00&redirect_uri=%00&code_verifier=%00&resource=%00',
+  },
+  {
+    name: 'a refresh token that is not text',
+    type: form,
+    body: 'grant_type=refresh_token&refresh_token=%ff%fe%00&scope=%00&resource=%00&organization_id=%00',
+  },
+  {
+    name: 'a grant for %00',
+    type: form,
+    body: 'grant_type=client_credentials&scope=%00&resource=%ff',
+  },
+  {
     name: 'a form of invalid UTF-8',
     type: form,
     body: 'client_id=%ff%fe&grant_type=%c0%80&code=%ed%a0%80&token=%ff&identifier=%ff%40example.com&flow=%ff',
@@ -162,18 +186,23 @@ const nonsense: Nonsense[] = [
 ]
 
 let stage: Stage
-const bearers: Record<Bearer, string | null> = { nobody: null, user: null, admin: null }
+const credentials: Record<Bearer, string | null> = {
+  nobody: null,
+  user: null,
+  admin: null,
+  app: `Basic ${Buffer.from(`${bookstore.id}:${bookstore.secret}`).toString('base64')}`,
+}
 
 beforeAll(async () => {
   stage = await setStage(databaseKind(), { apply: { applications: [bookstore] } })
   const account = await createAccount(stage.server)
-  bearers.admin = stage.server.serviceRoleKey
+  credentials.admin = `Bearer ${stage.server.serviceRoleKey}`
   const answer = await fetch(`${stage.server.url}/auth/v1/token?grant_type=password`, {
     method: 'POST',
     headers: { 'content-type': json },
     body: JSON.stringify(account),
   })
-  bearers.user = (await answer.json()).access_token
+  credentials.user = `Bearer ${(await answer.json()).access_token}`
 }, 120_000)
 afterAll(() => stage?.clear())
 
@@ -182,13 +211,13 @@ function send(
   { type, body }: Nonsense,
   headers: Record<string, string> = {},
 ) {
-  const bearer = bearers[as]
+  const authorization = credentials[as]
   return fetch(stage.server.url + path, {
     method,
     redirect: 'manual',
     headers: {
       'content-type': type,
-      ...(bearer ? { authorization: `Bearer ${bearer}` } : {}),
+      ...(authorization ? { authorization } : {}),
       ...headers,
     },
     ...(method === 'GET' ? {} : { body }),
@@ -255,6 +284,61 @@ describe.each(nonsense)('$name', (what) => {
     expect(found).toEqual([])
     expect(await counts()).toEqual(before)
   }, 60_000)
+})
+
+describe('with a sign-in under way', () => {
+  const forms = [
+    { action: '/sign-in', field: 'identifier' },
+    { action: '/register', field: 'identifier' },
+    { action: '/forgot-password', field: 'identifier' },
+    { action: '/sign-in/password', field: 'password' },
+    { action: '/sign-in/code', field: 'code' },
+    { action: '/register/code', field: 'code' },
+    { action: '/forgot-password/code', field: 'code' },
+    { action: '/reset-password', field: 'password' },
+  ]
+  const values = {
+    nothing: '',
+    NUL: 'a%00b%40example.com',
+    'invalid UTF-8': '%ff%fe%40example.com',
+    'half a surrogate': '%ed%a0%80%40example.com',
+    'a megabyte': `${megabyte}%40example.com`,
+    'two lines': 'ann%40example.com%0d%0aBcc%3A+all%40example.com',
+    html: '%3Cscript%3Ealert(1)%3C%2Fscript%3E',
+    'the same twice': 'a%40example.com&identifier=b%40example.com&code=1&password=2',
+  }
+
+  test.each(Object.entries(values))('%s in a field is no fault of the server', async (_, value) => {
+    const found: unknown[] = []
+    const before = await counts()
+    for (const { action, field } of forms) {
+      const guest = visitor()
+      const start = await guest.open(`${stage.server.url}/oidc/auth?${authorizationRequest}`)
+      const flow = new URL(start.url).searchParams.get('flow') ?? ''
+      expect(flow).not.toBe('')
+      const answer = await fetch(stage.server.url + action, {
+        method: 'POST',
+        redirect: 'manual',
+        headers: {
+          'content-type': form,
+          origin: stage.server.url,
+          cookie: guest
+            .cookies()
+            .map((cookie) => `${cookie.name}=${cookie.value}`)
+            .join('; '),
+        },
+        body: `flow=${flow}&${field}=${value}`,
+      })
+      const body = await answer.text()
+      // Steps that this sign-in has not reached send people back to the one where it is.
+      const isBack = answer.status === 303
+      if (!isClientError(answer) && !isBack) found.push({ action, status: answer.status, body })
+      if (body.includes('<script>alert')) found.push({ action, unescaped: body })
+    }
+    expect(found).toEqual([])
+    expect(await counts()).toEqual(before)
+    expect(stage.post.mailgun.messages).toEqual([])
+  })
 })
 
 test('addresses of nonsense are refused too', async () => {
