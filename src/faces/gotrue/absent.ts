@@ -1,0 +1,78 @@
+import type { Context as HonoContext } from 'hono'
+import type { Env } from '../../base/http.ts'
+import { adminOf, callerOf } from './bearer.ts'
+import { refused } from './errors.ts'
+
+type Handler = (c: HonoContext<Env>) => Promise<Response>
+type Guard = (c: HonoContext<Env>) => Promise<unknown>
+
+const nobody: Guard = async () => {}
+
+/** Answers as GoTrue does where a feature is switched off: this version has no more than the switch. */
+function off(
+  guard: Guard,
+  message: string,
+  change: { status?: 400 | 404 | 422; code: string },
+): Handler {
+  return async (c) => {
+    await guard(c)
+    throw refused(message, { status: 404, ...change })
+  }
+}
+
+const saml = off(nobody, 'SAML 2.0 is disabled', { code: 'saml_provider_disabled' })
+const passkeys = off(nobody, 'Passkeys are disabled', { code: 'passkey_disabled' })
+const linking = off(callerOf, 'Manual linking is disabled', { code: 'manual_linking_disabled' })
+const oauthServer = off(nobody, 'OAuth server is disabled', { code: 'feature_disabled' })
+const enrolling = off(callerOf, 'MFA enroll is disabled for TOTP', {
+  status: 422,
+  code: 'mfa_totp_enroll_not_enabled',
+})
+const factor = off(callerOf, 'Factor not found', { code: 'mfa_factor_not_found' })
+const adminSaml = off(adminOf, 'SAML 2.0 is disabled', { code: 'saml_provider_disabled' })
+const adminOAuth = off(adminOf, 'OAuth server is disabled', { code: 'feature_disabled' })
+const adminProviders = off(adminOf, 'Custom OAuth providers are disabled', {
+  code: 'feature_disabled',
+})
+
+/** `GET /authorize` and what comes back from a provider: none is enabled. */
+const provider = off(nobody, 'Unsupported provider: provider is not enabled', {
+  status: 400,
+  code: 'validation_failed',
+})
+
+/** Method, path and answer of what later versions bring. */
+export const absentRoutes: readonly (readonly [string, string, Handler])[] = [
+  ['GET', '/authorize', provider],
+  ['GET', '/callback', provider],
+  ['POST', '/callback', provider],
+  ['GET', '/user/identities/authorize', linking],
+  ['DELETE', '/user/identities/:id', linking],
+  ['GET', '/user/oauth/grants', oauthServer],
+  ['DELETE', '/user/oauth/grants', oauthServer],
+  ['POST', '/factors', enrolling],
+  ['POST', '/factors/:id/challenge', factor],
+  ['POST', '/factors/:id/verify', factor],
+  ['DELETE', '/factors/:id', factor],
+  ['POST', '/passkeys/authentication/options', passkeys],
+  ['POST', '/passkeys/authentication/verify', passkeys],
+  ['POST', '/passkeys/registration/options', passkeys],
+  ['POST', '/passkeys/registration/verify', passkeys],
+  ['GET', '/passkeys', passkeys],
+  ['PATCH', '/passkeys/:id', passkeys],
+  ['DELETE', '/passkeys/:id', passkeys],
+  ['POST', '/sso', saml],
+  ['GET', '/sso/saml/metadata', saml],
+  ['POST', '/sso/saml/acs', saml],
+  ['GET', '/admin/sso/providers', adminSaml],
+  ['POST', '/admin/sso/providers', adminSaml],
+  ['GET', '/admin/oauth/clients', adminOAuth],
+  ['POST', '/admin/oauth/clients', adminOAuth],
+  ['GET', '/admin/custom-providers', adminProviders],
+  ['POST', '/admin/custom-providers', adminProviders],
+  ['POST', '/oauth/clients/register', oauthServer],
+  ['GET', '/oauth/authorize', oauthServer],
+  ['POST', '/oauth/token', oauthServer],
+  ['GET', '/oauth/userinfo', oauthServer],
+  ['GET', '/.well-known/oauth-authorization-server', oauthServer],
+]

@@ -1,0 +1,112 @@
+import { Hono, type Context as HonoContext } from 'hono'
+import type { Env } from '../../base/http.ts'
+import { absentRoutes } from './absent.ts'
+import { changeUser, logOut, showUser } from './account.ts'
+import * as admin from './admin.ts'
+import { answerError } from './answer.ts'
+import { invite, magicLink, otp, reauthenticate, recover, resend } from './mails.ts'
+import { discovery, health, jwks, settings } from './meta.ts'
+import { register } from './sign-up.ts'
+import { token } from './token.ts'
+import { followLink, verify } from './verify.ts'
+
+type Handler = (c: HonoContext<Env>) => Response | Promise<Response>
+
+const routes: readonly (readonly [string, string, Handler])[] = [
+  ['GET', '/health', health],
+  ['GET', '/settings', settings],
+  ['GET', '/.well-known/jwks.json', jwks],
+  ['GET', '/.well-known/openid-configuration', discovery],
+  ['POST', '/signup', register],
+  ['POST', '/token', token],
+  ['POST', '/otp', otp],
+  ['POST', '/magiclink', magicLink],
+  ['POST', '/recover', recover],
+  ['POST', '/resend', resend],
+  ['GET', '/verify', followLink],
+  ['POST', '/verify', verify],
+  ['GET', '/user', showUser],
+  ['PUT', '/user', changeUser],
+  ['GET', '/reauthenticate', reauthenticate],
+  ['POST', '/logout', logOut],
+  ['POST', '/invite', invite],
+  ['GET', '/admin/users', admin.listUsers],
+  ['POST', '/admin/users', admin.createUser],
+  ['GET', '/admin/users/:id', admin.showUser],
+  ['PUT', '/admin/users/:id', admin.changeUser],
+  ['DELETE', '/admin/users/:id', admin.deleteUser],
+  ['POST', '/admin/generate_link', admin.makeLink],
+  ['GET', '/admin/audit', admin.listAudit],
+  ...absentRoutes,
+]
+
+/** Supabase Auth's REST interface (GoTrue), to be mounted at `/auth/v1`. */
+export function gotrue(): Hono<Env> {
+  const app = new Hono<Env>()
+  app.onError(answerError)
+  app.use(crossOrigin)
+  app.use(async (c, next) => {
+    c.header('Cache-Control', 'no-store')
+    // Hono would answer HEAD by GET, and a scanner of mails would use up a link.
+    return c.req.method === 'HEAD' ? c.body(null, 405) : next()
+  })
+  for (const [method, path, handler] of routes) {
+    for (const one of spellings(path)) app.on(method, one, handler)
+  }
+  for (const path of new Set(routes.flatMap(([, path]) => spellings(path)))) {
+    app.all(path, (c) => c.body(null, 405))
+  }
+  app.all('*', (c) => c.text('404 page not found\n', 404))
+  return app
+}
+
+/** GoTrue's groups of routes answer with a slash at the end too; its single routes do not. */
+const groups = [
+  '/signup',
+  '/verify',
+  '/callback',
+  '/user',
+  '/factors',
+  '/sso',
+  '/passkeys',
+  '/admin/users',
+]
+
+function spellings(path: string): string[] {
+  return groups.includes(path) ? [path, `${path}/`] : [path]
+}
+
+const allowedHeaders = [
+  'Accept',
+  'Authorization',
+  'Content-Type',
+  'X-Client-IP',
+  'X-Client-Info',
+  'X-JWT-AUD',
+  'x-use-cookie',
+  'X-Supabase-Api-Version',
+  // Every Supabase client sends it; in front of GoTrue the gateway allows it.
+  'apikey',
+]
+
+/** Tokens travel in headers and bodies, never in cookies: any origin may ask. */
+async function crossOrigin(
+  c: HonoContext<Env>,
+  next: () => Promise<void>,
+): Promise<Response | undefined> {
+  const { corsAllowedHeaders } = c.get('ctx').config.gotrue
+  if (c.req.header('origin') !== undefined) {
+    c.header('Access-Control-Allow-Origin', '*')
+    c.header('Access-Control-Allow-Credentials', 'true')
+    c.header('Access-Control-Expose-Headers', 'X-Total-Count, Link, X-Supabase-Api-Version')
+    c.header('Vary', 'Origin', { append: true })
+  }
+  if (c.req.method === 'OPTIONS' && c.req.header('access-control-request-method') !== undefined) {
+    c.header('Access-Control-Allow-Methods', 'GET, POST, PUT, PATCH, DELETE')
+    c.header('Access-Control-Allow-Headers', [...allowedHeaders, ...corsAllowedHeaders].join(', '))
+    c.header('Access-Control-Max-Age', '600')
+    return c.body(null, 204)
+  }
+  await next()
+  return undefined
+}
