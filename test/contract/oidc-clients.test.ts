@@ -1,10 +1,6 @@
-
 import { describe, expect, test } from 'vitest'
-import { minute, } from '../../src/base/time.ts'
-import {
-  findApplication,
-  replaceApplicationSecret,
-} from '../../src/model/application.ts'
+import { minute } from '../../src/base/time.ts'
+import { findApplication, replaceApplicationSecret } from '../../src/model/application.ts'
 import {
   basic,
   callback,

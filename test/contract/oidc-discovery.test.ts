@@ -1,13 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import {
-  codeFor,
-  gate,
-  issuer,
-  person,
-  redemption,
-  type Tokens,
-  tokensFor,
-} from './oidc-client.ts'
+import { codeFor, gate, issuer, person, redemption, type Tokens, tokensFor } from './oidc-client.ts'
 
 const places = [
   '/oidc/.well-known/openid-configuration',

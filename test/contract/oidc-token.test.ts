@@ -1,9 +1,7 @@
 import { createPublicKey, verify } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { day, minute, second } from '../../src/base/time.ts'
-import {
-  updateApplication,
-} from '../../src/model/application.ts'
+import { updateApplication } from '../../src/model/application.ts'
 import { endSession } from '../../src/model/session.ts'
 import { deleteUser, updateUser } from '../../src/model/user.ts'
 import {

@@ -34,14 +34,8 @@ export function parseAuthorization(params: URLSearchParams): AuthorizationReques
 }
 
 function firstProblem(params: URLSearchParams): ParameterProblem | null {
-  for (const parameter of new Set(params.keys())) {
-    const values = params.getAll(parameter)
-    // RFC 8707 § 2 alone lets a parameter come twice.
-    if (values.length > 1 && parameter !== 'resource') return { parameter, problem: 'repeated' }
-    if (values.some((value) => value.length > longest || value.includes('\0'))) {
-      return { parameter, problem: 'malformed' }
-    }
-  }
+  const unclear = unclearParameter(params)
+  if (unclear !== null) return unclear
   const refused = unsupported.find((parameter) => single(params, parameter) !== null)
   if (refused !== undefined) return { parameter: refused, problem: 'unsupported' }
   if (single(params, 'response_type') === null) {
@@ -74,16 +68,20 @@ function listOf(params: URLSearchParams, name: string): string[] {
 
 /** A form of which every parameter came once at most; `resource` may come again. */
 export function checkForm(form: URLSearchParams): URLSearchParams {
-  for (const parameter of new Set(form.keys())) {
-    const values = form.getAll(parameter)
-    if (values.length > 1 && parameter !== 'resource') {
-      throw new Fault('invalid_request', { parameter, problem: 'repeated' })
-    }
-    if (values.some((value) => value.length > longest)) {
-      throw new Fault('invalid_request', { parameter, problem: 'malformed' })
-    }
-  }
+  const unclear = unclearParameter(form)
+  if (unclear !== null) throw new Fault('invalid_request', { ...unclear })
   return form
+}
+
+/** The first parameter that came twice, which RFC 8707 § 2 allows `resource` alone, or that is too long. */
+function unclearParameter(params: URLSearchParams): ParameterProblem | null {
+  const seen = new Set<string>()
+  for (const [parameter, value] of params) {
+    if (seen.has(parameter) && parameter !== 'resource') return { parameter, problem: 'repeated' }
+    if (value.length > longest || value.includes('\0')) return { parameter, problem: 'malformed' }
+    seen.add(parameter)
+  }
+  return null
 }
 
 /** The value of a parameter that has to be there. */
