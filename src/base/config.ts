@@ -323,7 +323,8 @@ export function readConfig(sources: ConfigSources): Config {
   })
 }
 
-const knownNames = new Set(
+/** Every variable that this version reads; docs/cli.md has them all. */
+export const knownNames: ReadonlySet<string> = new Set(
   [...Object.values(serverVariables), ...Object.values(gotrueVariables)].flatMap(
     ({ names }) => names,
   ),
