@@ -64,7 +64,11 @@ function isAdmitted(ctx: Tx): RawBuilder<unknown> {
 
 /** The session behind a token with its user, in one query; null when it has ended, or the user may not come in. */
 export async function findAuthjsSession(ctx: Tx, token: string): Promise<AuthjsSession | null> {
-  return readSession(ctx, token, sql`t.expires_at > ${sqlNow(ctx)} and ${isAdmitted(ctx)}`)
+  return readSession(
+    ctx,
+    token,
+    sql`t.expires_at > ${sqlNow(ctx)} and (s.not_after is null or s.not_after > ${sqlNow(ctx)}) and ${isAdmitted(ctx)}`,
+  )
 }
 
 async function readSession(
