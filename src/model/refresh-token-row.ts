@@ -119,15 +119,20 @@ export async function rotateRow(
   return rows[0]?.token ?? null
 }
 
-/** A token that is too old came back: the whole family is revoked, and the session's row stays, as GoTrue has it. */
+/**
+ * A token that is too old came back: the whole family is revoked, and the session's row stays, as GoTrue has it. The
+ * revoked are dated back, or the newest of them, in whoever's hand, would be good for the reuse interval.
+ */
 export async function revokeRows(
   ctx: Tx,
   { sessionId, event }: { sessionId: string; event: NewEvent },
 ): Promise<void> {
   if (!ctx.config.gotrue.refreshTokenRotation) return
+  const reuse = ctx.config.gotrue.refreshTokenReuseSeconds * second
   await sql`
     with revoked as (
-      update auth.refresh_tokens set revoked = true, updated_at = ${sqlNow(ctx)}
+      update auth.refresh_tokens
+      set revoked = true, updated_at = least(updated_at, ${sqlAfter(ctx, -reuse - second)})
       where session_id = ${sessionId} and revoked = false returning id),
     ${recording(ctx, [event])}
     select count(*) from revoked`.execute(ctx.db)
