@@ -111,3 +111,17 @@ test('fifty who come back from the pages at once make one code', async () => {
   expect(answers.filter(({ status }) => status >= 500)).toEqual([])
   expect(await countTokens(at, 'code')).toBe(1)
 })
+
+test('a user who is deleted among sign-ins leaves no grant, and no request fails', async () => {
+  const at = await gate()
+  for (let round = 0; round < 10; round += 1) {
+    const { browser, user } = await person(at, { email: `ann${round}@example.com` })
+    const codes = Array.from({ length: 20 }, () => browser.open(authPath({ prompt: 'none' })))
+    await codes[0]
+    const gone = deleteUser(at.scene.ctx, user.id)
+    const answers = await Promise.all(codes)
+    expect(await gone).toBe(true)
+    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 303))
+    expect(await countTokens(at, 'code')).toBe(0)
+  }
+})
