@@ -133,6 +133,12 @@ function version(): string {
   return JSON.parse(readFileSync(file, 'utf8')).version
 }
 
+// Who reads only the first lines closes the pipe; that is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit()
+})
+
 try {
   await program.parseAsync()
 } catch (error) {

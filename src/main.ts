@@ -11,6 +11,7 @@ import { systemRandom } from './base/random.ts'
 import { second } from './base/time.ts'
 import type { OpenDatabase } from './db/open.ts'
 import { dev } from './faces/dev/index.ts'
+import { gotrue } from './faces/gotrue/index.ts'
 import { oidc } from './faces/oidc/index.ts'
 import { pages, tellTrouble } from './faces/pages/index.ts'
 
@@ -86,7 +87,9 @@ export function createApp(ctx: Context, { localToken }: AppOptions = {}): Hono<E
   )
 
   if (isDev && localToken !== undefined) app.route('/', dev({ token: localToken }))
+  app.route('/auth/v1', gotrue())
   app.route('/', oidc({ tellTrouble }))
+  app.route('/auth/v1', gotrue())
   app.route('/', oidc({ tellTrouble }))
   app.route('/', pages())
 
@@ -157,12 +160,14 @@ function listenOn(app: Hono<Env>, host: string, port: number): Promise<Server> {
 
 function close(server: Server): Promise<void> {
   return new Promise((resolve) => {
+    // A kept-alive connection falls idle when its last answer is out, and would take further requests.
+    const sweep = setInterval(() => server.closeIdleConnections(), 50)
     const hurry = setTimeout(() => server.closeAllConnections(), 3 * second)
     server.close(() => {
+      clearInterval(sweep)
       clearTimeout(hurry)
       resolve()
     })
-    server.closeIdleConnections()
   })
 }
 

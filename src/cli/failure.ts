@@ -30,10 +30,28 @@ export function failureOf(error: unknown): Failure {
   if (isConnectionError(error)) {
     return { outcome: 'failed', text: `The database does not answer: ${messageOf(error)}` }
   }
-  return {
-    outcome: 'failed',
-    text: error instanceof Error ? (error.stack ?? error.message) : String(error),
-  }
+  if (hasSentence(error)) return { outcome: 'actionNeeded', text: withCauses(error) }
+  return { outcome: 'failed', text: error instanceof Error ? withStack(error) : String(error) }
+}
+
+// Errors of the lower floors that a person can do something about.
+const forPeople = [/^The migration /, /does not open: was SEKISHO_SECRET changed\?$/]
+
+function hasSentence(error: unknown): error is Error {
+  return error instanceof Error && forPeople.some((form) => form.test(error.message))
+}
+
+function withStack(error: Error): string {
+  const causes = error.cause === undefined ? '' : `\n  because: ${withCauses(error.cause)}`
+  return `${error.stack ?? error.message}${causes}`
+}
+
+/** An error, what it comes from, and Postgres' hint. */
+function withCauses(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const hint = 'hint' in error && typeof error.hint === 'string' ? ` (${error.hint})` : ''
+  const cause = error.cause === undefined ? '' : `: ${withCauses(error.cause)}`
+  return `${error.message}${hint}${cause}`
 }
 
 function isMissingTable(error: unknown): boolean {

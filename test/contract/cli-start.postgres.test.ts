@@ -144,3 +144,22 @@ test(
   },
   slow,
 )
+
+test('a changed secret and a database of an old GoTrue are said in a sentence', async () => {
+  const { cwd, url, env } = await place()
+  await sekisho(['keys'], { cwd, env })
+  const other = { ...env, SEKISHO_SECRET: 'another secret of more than 32 characters' }
+  const changed = await sekisho(['keys'], { cwd, env: other })
+  expect(changed.code).toBe(3)
+  expect(changed.stderr).toContain('was SEKISHO_SECRET changed?')
+  expect(changed.stderr).not.toContain('    at ')
+
+  const database = await openDatabase({ url })
+  await database.execute(`drop schema idp cascade;
+    alter table auth.mfa_factors drop column last_challenged_at`)
+  await database.close()
+  const old = await sekisho(['migrate'], { cwd, env })
+  expect(old.code).toBe(3)
+  expect(old.stderr).toContain('of an older GoTrue (Let a current GoTrue')
+  expect(old.stderr).not.toContain('    at ')
+}, 60_000)
