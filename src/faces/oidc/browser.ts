@@ -16,7 +16,7 @@ import { findInteraction, type Interaction } from '../../model/interaction.ts'
 import { findCarriedSession, type Session } from '../../model/session.ts'
 import type { Call } from './cors.ts'
 import { answerAt } from './present.ts'
-import { parseAuthorization, single } from './schema.ts'
+import { checkForm, parseAuthorization, single } from './schema.ts'
 
 /** `GET` and `POST /oidc/auth`: a code at once for who is signed in, else the pages. */
 export async function authorization(c: Call): Promise<Response> {
@@ -57,7 +57,7 @@ export async function resume(c: Call): Promise<Response> {
 /** `GET` and `POST /oidc/session/end`. Logto's SDKs name themselves by `client_id` alone, and expect no question. */
 export async function endSession(c: Call): Promise<Response> {
   const ctx = c.get('ctx')
-  const params = await paramsOf(c)
+  const params = checkForm(await paramsOf(c))
   const end = await checkEndSession(ctx, {
     clientId: single(params, 'client_id'),
     idTokenHint: single(params, 'id_token_hint'),
