@@ -4,7 +4,7 @@ import { sql } from 'kysely'
 import { createCache } from './base/cache.ts'
 import { clientIp } from './base/client-ip.ts'
 import type { Config } from './base/config.ts'
-import type { Context } from './base/context.ts'
+import { type Context, systemNow } from './base/context.ts'
 import type { Env } from './base/http.ts'
 import { createLog, type Log } from './base/log.ts'
 import { systemRandom } from './base/random.ts'
@@ -30,7 +30,7 @@ export function createContext(parts: {
     random: systemRandom,
     actor: { kind: 'anonymous' },
     client: { ip: null, userAgent: null },
-    now: () => new Date(),
+    now: systemNow,
     clock: 'running',
     fetch: globalThis.fetch,
   }
@@ -87,8 +87,6 @@ export function createApp(ctx: Context, { localToken }: AppOptions = {}): Hono<E
   )
 
   if (isDev && localToken !== undefined) app.route('/', dev({ token: localToken }))
-  app.route('/auth/v1', gotrue())
-  app.route('/', oidc({ tellTrouble }))
   app.route('/auth/v1', gotrue())
   app.route('/', oidc({ tellTrouble }))
   app.route('/', pages())
