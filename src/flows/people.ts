@@ -4,6 +4,7 @@ import { Fault, type FaultCode } from '../base/fault.ts'
 import { sameJson } from '../base/json.ts'
 import { hashPassword, passwordMatches } from '../base/password.ts'
 import { isUniqueViolation } from '../base/sql-error.ts'
+import { adminActor } from '../model/audit.ts'
 import { type Audit, record } from '../model/event.ts'
 import { createIdentity } from '../model/identity.ts'
 import { endSessionsOf } from '../model/session.ts'
@@ -20,8 +21,9 @@ import {
   type UserChange,
   updateUser,
 } from '../model/user.ts'
-import { isUuid, nilUuid } from '../model/uuid.ts'
+import { isUuid } from '../model/uuid.ts'
 import { isBanned } from './admit.ts'
+import { namePhoneIdentity } from './redeem.ts'
 
 const text = (max: number) =>
   z
@@ -104,7 +106,7 @@ export async function writePerson(ctx: Tx, person: Prepared): Promise<User> {
     const data = { sub: id, phone, ...facts }
     await createIdentity(ctx, { userId: id, provider: 'phone', subject: id, data })
   }
-  await record(ctx, { type: 'user.created', userId: id, audit: audit('user_signedup', user) })
+  await record(ctx, { type: 'user.created', userId: id, audit: audit(ctx, 'user_signedup', user) })
   return findOrThrow(ctx, id)
 }
 
@@ -136,6 +138,7 @@ export async function planChange(ctx: Tx, user: User, input: Person): Promise<Us
 export async function changePerson(ctx: Tx, id: string, change: UserChange): Promise<User> {
   const user = await refusing(() => updateUser(ctx, id, change))
   if (user === null) throw new Fault('user_not_found')
+  if (change.phone) await namePhoneIdentity(ctx, user, change.phone)
   if (change.passwordHash || change.bannedUntil) await endSessionsOf(ctx, id)
   await record(ctx, {
     type: 'user.updated',
@@ -143,9 +146,9 @@ export async function changePerson(ctx: Tx, id: string, change: UserChange): Pro
     details: {
       changed: Object.keys(change).map((key) => (key === 'passwordHash' ? 'password' : key)),
     },
-    audit: audit('user_modified', user),
+    audit: audit(ctx, 'user_modified', user),
   })
-  return user
+  return findOrThrow(ctx, id)
 }
 
 /** Deletes a user, and by cascade every session, identity and grant. Null when there was none. */
@@ -154,7 +157,11 @@ export async function deletePerson(ctx: Context, who: string): Promise<User | nu
   if (user === null) return null
   return transaction(ctx, async (ctx) => {
     if (!(await deleteUser(ctx, user.id))) return null
-    await record(ctx, { type: 'user.deleted', userId: user.id, audit: audit('user_deleted', user) })
+    await record(ctx, {
+      type: 'user.deleted',
+      userId: user.id,
+      audit: audit(ctx, 'user_deleted', user),
+    })
     return user
   })
 }
@@ -190,12 +197,11 @@ async function findOrThrow(ctx: Tx, id: string): Promise<User> {
   return user
 }
 
-function audit(action: string, user: User): Audit {
+function audit(ctx: Tx, action: string, user: User): Audit {
   return {
     action,
     logType: action === 'user_modified' ? 'user' : 'team',
-    // GoTrue's synthetic actor for an administrator.
-    actor: { id: nilUuid, viaSso: false, username: 'service_role' },
+    actor: adminActor(ctx),
     traits: { user_id: user.id, user_email: user.email ?? '', user_phone: user.phone ?? '' },
   }
 }

@@ -188,6 +188,19 @@ test('a new password or a suspension ends the sessions of a user', async () => {
   })
 })
 
+test('a phone number that comes later is an identity like one that came first', async () => {
+  const here = await world()
+  await outcomes(here, { users: [{ primaryEmail: 'ann@example.com' }] })
+  const withPhone = { users: [{ primaryEmail: 'ann@example.com', primaryPhone: '819012345678' }] }
+  expect(await outcomes(here, withPhone)).toEqual(['updated'])
+  const user = await findUserByEmail(here.ctx, 'ann@example.com')
+  expect(user?.phoneVerifiedAt).toBeInstanceOf(Date)
+  expect(user?.identities.map(({ provider }) => provider).sort()).toEqual(['email', 'phone'])
+  expect(user?.metadata.app).toEqual({ provider: 'email', providers: ['email', 'phone'] })
+  expect(await here.events()).toEqual(['user.created', 'user.updated'])
+  expect(await here.audited()).toEqual(['user_signedup', 'user_modified'])
+})
+
 describe('a declaration that is wrong changes nothing, and the place is named', () => {
   const wrong: [string, unknown, string][] = [
     ['an unknown part', { aplications: [] }, 'aplications'],
