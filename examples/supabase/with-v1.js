@@ -6,8 +6,8 @@ import { openLink } from './link.js'
 export async function withV1({ url, anonKey, email, password, mail }) {
   const supabase = createClient(url, anonKey, { autoRefreshToken: false, persistSession: false })
 
-  const signedIn = await supabase.auth.signIn({ email, password })
   const refused = await supabase.auth.signIn({ email, password: `${password}?` })
+  const signedIn = await supabase.auth.signIn({ email, password })
   const updated = await supabase.auth.update({ data: { theme: 'sepia' } })
   const signedOut = await supabase.auth.signOut()
 

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { pathToFileURL } from 'node:url'
 import { node, top } from './machine.ts'
 import { type Running, run, runToEnd } from './process.ts'
 
@@ -18,6 +19,13 @@ export async function installedExample(name: string): Promise<string> {
     writeFileSync(mark, lock)
   })
   return folder
+}
+
+/** The story that the Supabase example tells with one version of its client. */
+export async function supabaseStory(version: 'v1' | 'v2') {
+  const file = join(await installedExample('supabase'), `with-${version}.js`)
+  const { withV1, withV2 } = await import(pathToFileURL(file).href)
+  return version === 'v1' ? withV1 : withV2
 }
 
 /** The built program of the Go example. */

@@ -1,32 +1,21 @@
-import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { databaseKind } from '../database.ts'
-import { installedExample } from './example.ts'
+import { supabaseStory } from './example.ts'
 import { eventsOf } from './ledger.ts'
-import { mailboxOf } from './mail.ts'
-import { findPlace, type Server, startServer } from './server.ts'
 import { freshEmail, type Stage, setStage } from './stage.ts'
 
 let stage: Stage
-let folder: string
 const password = 'correct horse battery'
 
 beforeAll(async () => {
-  folder = await installedExample('supabase')
   stage = await setStage(databaseKind())
 }, 120_000)
 afterAll(() => stage?.clear())
 
-async function story(file: 'with-v1' | 'with-v2') {
-  const module = await import(pathToFileURL(join(folder, `${file}.js`)).href)
-  return file === 'with-v1' ? module.withV1 : module.withV2
-}
-
 test('supabase-js v2 signs up, confirms by the mailed link, signs in, refreshes, updates and signs out', async () => {
   const { server, post, place } = stage
   const email = freshEmail()
-  const withV2 = await story('with-v2')
+  const withV2 = await supabaseStory('v2')
   const steps = await withV2({ ...server, email, password, mail: post.next })
 
   expect(steps.signedUp).toMatchObject({
@@ -90,9 +79,9 @@ test('supabase-js v2 signs up, confirms by the mailed link, signs in, refreshes,
 test('supabase-js v1 signs in with a password, and with a magic link', async () => {
   const { server, post } = stage
   const email = freshEmail()
-  const withV2 = await story('with-v2')
+  const withV2 = await supabaseStory('v2')
   const { signedUp } = await withV2({ ...server, email, password, mail: post.next })
-  const withV1 = await story('with-v1')
+  const withV1 = await supabaseStory('v1')
   const steps = await withV1({ ...server, email, password, mail: post.next })
 
   const { id } = signedUp.data.user
@@ -113,7 +102,7 @@ test('supabase-js v1 signs in with a password, and with a magic link', async () 
 test('a link from a mail is good once', async () => {
   const { server, post } = stage
   const email = freshEmail()
-  const withV2 = await story('with-v2')
+  const withV2 = await supabaseStory('v2')
   let link = ''
   await withV2({
     ...server,
@@ -129,21 +118,3 @@ test('a link from a mail is good once', async () => {
   expect(again.status).toBe(303)
   expect(again.headers.get('location')).toContain('#error=access_denied&error_code=otp_expired')
 }, 60_000)
-
-test('without a connector the mails wait in the mailbox of development', async ({ skip }) => {
-  if (databaseKind() !== 'pglite')
-    skip('The mailbox belongs to `sekisho dev`, which runs the embedded database.')
-  const place = await findPlace('pglite')
-  let server: Server | null = null
-  try {
-    server = await startServer(place)
-    const email = freshEmail()
-    const withV2 = await story('with-v2')
-    const steps = await withV2({ ...server, email, password, mail: mailboxOf(server.url) })
-    expect(steps.signedOut.error).toBeNull()
-    expect(steps.user.data.user.email).toBe(email)
-  } finally {
-    await server?.stop()
-    await place.leave()
-  }
-}, 90_000)

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { sekishoAdapter } from '../../authjs/index.ts'
-import { databaseKind } from '../database.ts'
 import { query } from './ledger.ts'
 import { codeOf, redeem, refresh, tokensOf } from './oidc.ts'
 import { linkTo } from './pages.ts'
@@ -12,7 +11,7 @@ import { visitor } from './visitor.ts'
 const tries = 50
 
 // Two processes need a database that both can open.
-describe.runIf(databaseKind() === 'postgres')('fifty at once, against two nodes', () => {
+describe('fifty at once, against two nodes', () => {
   let stage: Stage
   let second: Server
   const bookstore = application('bookstore', 'http://localhost:9', '/callback')

@@ -1,19 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { databaseKind } from '../database.ts'
+import { askForLink, clubSecret } from './club.ts'
 import { startExample } from './example.ts'
 import { query } from './ledger.ts'
 import { freePort } from './machine.ts'
-import { until } from './mail.ts'
 import { signInWithPassword } from './pages.ts'
 import type { Running } from './process.ts'
-import { findPlace, type Place, startServer, variablesOf } from './server.ts'
+import { variablesOf } from './server.ts'
 import { application, createAccount, freshEmail, type Stage, setStage } from './stage.ts'
 import { type Page, type Visitor, visitor } from './visitor.ts'
 
-const secrets = { AUTH_SECRET: 'a secret of the walk, long enough for Auth.js' }
-
-// Two programs cannot open the embedded database: there the app has it to itself, see below.
-describe.runIf(databaseKind() === 'postgres')('beside a server, on one Postgres', () => {
+// Two programs cannot open the embedded database: there the app has it to itself (authjs-express.pglite.test.ts).
+describe('beside a server, on one Postgres', () => {
   let stage: Stage
   let app: Running
   let home: string
@@ -24,7 +21,7 @@ describe.runIf(databaseKind() === 'postgres')('beside a server, on one Postgres'
     const club = application('club', home, '/auth/callback/sekisho')
     stage = await setStage('postgres', { apply: { applications: [club] } })
     app = await startExample('authjs-express', {
-      ...secrets,
+      ...clubSecret,
       ...variablesOf(stage.place),
       PORT: String(port),
       ENDPOINT: stage.server.url,
@@ -92,42 +89,6 @@ describe.runIf(databaseKind() === 'postgres')('beside a server, on one Postgres'
   }, 60_000)
 })
 
-describe.runIf(databaseKind() === 'pglite')('alone, on the embedded database', () => {
-  let place: Place
-  let app: Running
-  let home: string
-
-  beforeAll(async () => {
-    place = await findPlace('pglite')
-    // The server lays the tables out, and leaves.
-    await (await startServer(place)).stop()
-    const port = await freePort()
-    home = `http://localhost:${port}`
-    app = await startExample('authjs-express', {
-      ...secrets,
-      ...variablesOf(place),
-      PORT: String(port),
-      APP_ID: 'club',
-      APP_SECRET: 'no server is there to ask for it',
-    })
-  }, 180_000)
-  afterAll(async () => {
-    await app?.stop()
-    await place?.leave()
-  })
-
-  test('a magic link signs in, once', async () => {
-    const email = freshEmail()
-    const guest = visitor()
-    const link = await askForLink(guest, app, home, email)
-    const end = await guest.open(link)
-    expect(JSON.parse(end.body)).toMatchObject({ email })
-    expect((await visitor().open(link)).url).toContain('error=Verification')
-    const out = await guest.submit(await guest.open(`${home}/auth/signout`), {}, '/auth/signout')
-    expect(JSON.parse(out.body)).toBeNull()
-  }, 60_000)
-})
-
 const sessionsOf = `select 1 from idp.session_tokens join auth.sessions on sessions.id = session_id
   where carrier = 'authjs' and user_id = $1`
 
@@ -139,17 +100,4 @@ async function signInHere(
   const doors = await guest.open(`${home}/auth/signin?callbackUrl=${encodeURIComponent(home)}`)
   const start = await guest.submit(doors, {}, '/auth/signin/sekisho')
   return signInWithPassword(guest, start, account)
-}
-
-async function askForLink(
-  guest: Visitor,
-  app: Running,
-  home: string,
-  email: string,
-): Promise<string> {
-  const doors = await guest.open(`${home}/auth/signin?callbackUrl=${encodeURIComponent(home)}`)
-  const asked = await guest.submit(doors, { email }, '/auth/signin/email')
-  expect(asked.url).toContain('/auth/verify-request')
-  const line = await until(`a link for ${email}`, () => app.lines.find(({ to }) => to === email))
-  return String(line.url)
 }

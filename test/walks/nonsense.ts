@@ -1,0 +1,189 @@
+import { application } from './stage.ts'
+
+// Every route, and what nobody should ever send to it.
+
+export type Bearer = 'nobody' | 'user' | 'admin' | 'app'
+export interface Route {
+  method: 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'GET'
+  path: string
+  as?: Bearer
+}
+
+const unknown = '00000000-0000-4000-8000-000000000000'
+export const bookstore = application('bookstore', 'http://localhost:9', '/callback')
+
+export const gotrue: Route[] = [
+  { method: 'POST', path: '/signup' },
+  { method: 'POST', path: '/token?grant_type=password' },
+  { method: 'POST', path: '/token?grant_type=refresh_token' },
+  { method: 'POST', path: '/token?grant_type=pkce' },
+  { method: 'POST', path: '/token?grant_type=nothing' },
+  { method: 'POST', path: '/token' },
+  { method: 'POST', path: '/otp' },
+  { method: 'POST', path: '/magiclink' },
+  { method: 'POST', path: '/recover' },
+  { method: 'POST', path: '/resend' },
+  { method: 'POST', path: '/verify' },
+  { method: 'PUT', path: '/user', as: 'user' },
+  { method: 'PUT', path: '/user' },
+  { method: 'POST', path: '/logout' },
+  { method: 'POST', path: '/logout?scope=nowhere', as: 'user' },
+  { method: 'POST', path: '/invite', as: 'admin' },
+  { method: 'POST', path: '/invite', as: 'user' },
+  { method: 'POST', path: '/admin/users', as: 'admin' },
+  { method: 'PUT', path: `/admin/users/${unknown}`, as: 'admin' },
+  { method: 'PUT', path: '/admin/users/not-a-uuid', as: 'admin' },
+  { method: 'DELETE', path: `/admin/users/${unknown}`, as: 'admin' },
+  { method: 'POST', path: '/admin/generate_link', as: 'admin' },
+  { method: 'POST', path: '/admin/users', as: 'user' },
+]
+
+export const oidc: Route[] = [
+  { method: 'POST', path: '/oidc/token' },
+  { method: 'POST', path: '/oidc/token', as: 'app' },
+  { method: 'POST', path: '/oidc/token/introspection' },
+  { method: 'POST', path: '/oidc/token/revocation' },
+  { method: 'POST', path: '/oidc/me' },
+]
+
+export const pages: Route[] = [
+  { method: 'POST', path: '/oidc/auth' },
+  { method: 'POST', path: '/sign-in' },
+  { method: 'POST', path: '/sign-in/password' },
+  { method: 'POST', path: '/sign-in/code' },
+  { method: 'POST', path: '/register' },
+  { method: 'POST', path: '/register/code' },
+  { method: 'POST', path: '/register/password' },
+  { method: 'POST', path: '/register/confirm' },
+  { method: 'POST', path: '/forgot-password' },
+  { method: 'POST', path: '/forgot-password/code' },
+  { method: 'POST', path: '/reset-password' },
+]
+
+export const authorizationRequest = new URLSearchParams({
+  client_id: bookstore.id,
+  redirect_uri: 'http://localhost:9/callback',
+  response_type: 'code',
+  scope: 'openid',
+}).toString()
+
+export const json = 'application/json'
+export const form = 'application/x-www-form-urlencoded'
+export const megabyte = 'a'.repeat(1_000_000)
+
+export interface Nonsense {
+  name: string
+  type: string
+  body: string | Uint8Array<ArrayBuffer>
+}
+
+const wrongTypes = {
+  email: { $ne: null },
+  phone: ['1'],
+  password: 12,
+  data: 'none',
+  type: 7,
+  token: [],
+  token_hash: {},
+  refresh_token: { a: 1 },
+  auth_code: 3,
+  code_verifier: true,
+  code_challenge: 9,
+  create_user: 'maybe',
+  user_metadata: 1,
+  app_metadata: [],
+  role: {},
+  ban_duration: [],
+  redirect_to: {},
+  channel: {},
+}
+const withNul = Object.fromEntries(
+  Object.keys(wrongTypes).map((key) => [key, `a\u0000b@example.com`]),
+)
+
+export const nonsense: Nonsense[] = [
+  { name: 'an empty body', type: json, body: '' },
+  { name: 'half an object', type: json, body: '{"email":' },
+  { name: 'an array', type: json, body: '[]' },
+  { name: 'null', type: json, body: 'null' },
+  { name: 'a string', type: json, body: '"email"' },
+  { name: 'wrong types', type: json, body: JSON.stringify(wrongTypes) },
+  { name: 'NUL in every field', type: json, body: JSON.stringify(withNul) },
+  { name: 'raw NUL bytes', type: json, body: new Uint8Array(64) },
+  {
+    name: 'invalid UTF-8',
+    type: json,
+    body: bytes(
+      '{"email":"',
+      [0xff, 0xfe, 0xc0, 0x80],
+      '@example.com","password":"',
+      [0xed, 0xa0, 0x80],
+      '"}',
+    ),
+  },
+  {
+    name: 'a megabyte',
+    type: json,
+    body: JSON.stringify({ email: `${megabyte}@example.com`, password: megabyte }),
+  },
+  {
+    name: 'more than a megabyte',
+    type: json,
+    body: JSON.stringify({ email: megabyte + megabyte }),
+  },
+  { name: 'ten thousand brackets', type: json, body: '['.repeat(10_000) },
+  {
+    name: 'a poisoned prototype',
+    type: json,
+    body: '{"__proto__":{"email":"x"},"constructor":{"prototype":1}}',
+  },
+  { name: 'an empty form', type: form, body: '' },
+  {
+    name: 'a form of NULs',
+    type: form,
+    body: 'client_id=%00&grant_type=%00&code=%00&token=%00&identifier=a%00b%40example.com&password=%00&flow=%00&want=%00',
+  },
+  {
+    name: 'a code of NULs',
+    type: form,
+    body: 'grant_type=authorization_code&code=%00&redirect_uri=%00&code_verifier=%00&resource=%00',
+  },
+  {
+    name: 'a refresh token that is not text',
+    type: form,
+    body: 'grant_type=refresh_token&refresh_token=%ff%fe%00&scope=%00&resource=%00&organization_id=%00',
+  },
+  {
+    name: 'a grant for %00',
+    type: form,
+    body: 'grant_type=client_credentials&scope=%00&resource=%ff',
+  },
+  {
+    name: 'a form of invalid UTF-8',
+    type: form,
+    body: 'client_id=%ff%fe&grant_type=%c0%80&code=%ed%a0%80&token=%ff&identifier=%ff%40example.com&flow=%ff',
+  },
+  {
+    name: 'a form with broken percents',
+    type: form,
+    body: 'client_id=%&grant_type=%zz&identifier=%u0000&flow=%',
+  },
+  {
+    name: 'a form that says everything twice',
+    type: form,
+    body: 'client_id=a&client_id=b&grant_type=authorization_code&grant_type=refresh_token&code=a&code=b&flow=1&flow=2',
+  },
+  {
+    name: 'a form of a megabyte',
+    type: form,
+    body: `client_id=${megabyte}&identifier=${megabyte}&flow=x`,
+  },
+  { name: 'another type', type: 'multipart/form-data; boundary=x', body: '--x\r\nnonsense' },
+]
+
+function bytes(...parts: (string | number[])[]): Uint8Array<ArrayBuffer> {
+  const encoder = new TextEncoder()
+  return Uint8Array.from(
+    parts.flatMap((part) => (typeof part === 'string' ? [...encoder.encode(part)] : part)),
+  )
+}
