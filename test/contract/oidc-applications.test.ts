@@ -1,9 +1,11 @@
+import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { second } from '../../src/base/time.ts'
 import {
   createApplication,
   deleteApplication,
   findApplication,
+  hasRedirectUri,
   isSecretOf,
   listApplicationSecrets,
   listApplications,
@@ -101,6 +103,62 @@ test.each<[string, ApplicationType, boolean]>([
   ['file:///etc/passwd', 'Native', false],
 ])('%s as a redirect URI of a %s application: %s', (uri, type, isGood) => {
   expect(redirectUriProblem(uri, type) === null).toBe(isGood)
+})
+
+test('no spelling of another host passes for a native application’s loopback address', async () => {
+  const { ctx } = await world()
+  const { application } = await createApplication(ctx, {
+    ...{ name: 'Native', type: 'Native' },
+    oidcClientMetadata: { redirectUris: ['http://127.0.0.1/done', 'http://[::1]:80/done'] },
+  })
+  const parts = [
+    ':1',
+    ':80',
+    ':65535',
+    ':65536',
+    ':080',
+    ':0',
+    '@',
+    'evil.example',
+    '/',
+    '\\\\',
+    '.',
+    '%2f',
+    '%40',
+    '#',
+    '?',
+    '/done',
+    '\t',
+    '\r\n',
+    '。',
+    '127.0.0.1',
+    '[::1]',
+  ]
+  const piece = fc.constantFrom(...parts)
+  const addresses = fc
+    .tuple(
+      fc.constantFrom('http://127.0.0.1', 'http://[::1]', 'http://'),
+      fc.array(piece, { maxLength: 4 }),
+    )
+    .map(([start, rest]) => `${start}${rest.join('')}`)
+  let allowed = 0
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        addresses,
+        addresses.map((one) => `${one}/done`),
+      ),
+      (uri) => {
+        if (!hasRedirectUri(application, uri)) return
+        allowed += 1
+        const { hostname, pathname, username } = new URL(uri)
+        expect(['127.0.0.1', '[::1]']).toContain(hostname)
+        expect([pathname, username]).toEqual(['/done', ''])
+      },
+    ),
+    { numRuns: 5000 },
+  )
+  expect(allowed).toBeGreaterThan(10)
 })
 
 test('a change merges metadata, is checked as a whole, and is seen at once', async () => {

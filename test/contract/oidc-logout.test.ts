@@ -114,3 +114,19 @@ test('who is not signed in goes back all the same', async () => {
   const answer = await browserAt(at).open(endPath(form))
   expect(answer.headers.get('location')).toBe(home)
 })
+
+test('over https the cookies are bound to this host, and cleared as they were set', async () => {
+  const at = await gate({ SEKISHO_PUBLIC_URL: 'https://id.example.com' })
+  const { browser } = await person(at)
+  const asked = await browserAt(at).open(authPath())
+  expect(asked.headers.getSetCookie()).toEqual([
+    expect.stringMatching(
+      /^__Host-flow=[\w-]{43}; Max-Age=2592000; Path=\/; HttpOnly; Secure; SameSite=Lax$/,
+    ),
+  ])
+  expect(browser.cookies.has('__Host-session')).toBe(true)
+  const out = await browser.open(endPath({ client_id: 'shop' }))
+  expect(out.headers.getSetCookie()).toEqual([
+    '__Host-session=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax',
+  ])
+})
