@@ -117,10 +117,11 @@ describe('fifty at once, against two nodes', () => {
       ask(server, '/auth/v1/verify', { type: 'email', email, token }),
     )
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(1)
-    const losers = answers.filter(
-      ({ status, body }) => status === 403 && body.error_code === 'otp_expired',
+    // Whoever types codes this fast is taken for a guesser after ten tries.
+    const losers = answers.filter(({ status }) => status !== 200)
+    expect(new Set(losers.map(({ status, body }) => `${status} ${body.error_code}`))).toEqual(
+      new Set(['403 otp_expired', '429 over_request_rate_limit']),
     )
-    expect(losers).toHaveLength(tries - 1)
   }, 60_000)
 
   test('a code that is typed fifty times on the hosted page makes one account and one answer', async () => {
