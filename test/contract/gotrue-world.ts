@@ -1,4 +1,5 @@
 import { Hono } from 'hono'
+import { readConfig } from '../../src/base/config.ts'
 import type { Env } from '../../src/base/http.ts'
 import { signJwt } from '../../src/base/jwt.ts'
 import { after, hour, unixSeconds } from '../../src/base/time.ts'
@@ -28,6 +29,8 @@ export interface GotrueWorld extends World {
   createAccount(email?: string): Promise<{ id: string; email: string; password: string }>
   /** That somebody, signed in. */
   signIn(email?: string): Promise<Body>
+  /** The same world under other rules. */
+  under(environment: Record<string, string>): GotrueWorld
   /** The newest mail to an address. */
   mailTo(email: string): Promise<{ link: string; code: string; subject: string }>
 }
@@ -42,6 +45,10 @@ export const newFormat = { 'x-supabase-api-version': '2024-01-01' }
 
 export async function gotrueWorld(environment: Record<string, string> = {}): Promise<GotrueWorld> {
   const made = await world(environment)
+  return serve(made, await keyOf(made, { role: 'service_role' }))
+}
+
+function serve(made: World, adminKey: string): GotrueWorld {
   const { ctx } = made
   const app = new Hono<Env>()
   app.use(async (c, next) => {
@@ -51,13 +58,10 @@ export async function gotrueWorld(environment: Record<string, string> = {}): Pro
   })
   app.route('/auth/v1', gotrue())
 
-  const request: typeof globalThis.fetch = async (input, init) =>
-    app.request(new Request(input, init))
-
   const self: GotrueWorld = {
     ...made,
-    fetch: request,
-    adminKey: await keyOf(made, { role: 'service_role' }),
+    fetch: async (input, init) => app.request(new Request(input, init)),
+    adminKey,
     async ask(method, path, { body, bearer, headers = {} } = {}) {
       const isRaw = typeof body === 'string' || body instanceof Uint8Array || body === undefined
       const answer = await app.request(`/auth/v1${path}`, {
@@ -86,6 +90,14 @@ export async function gotrueWorld(environment: Record<string, string> = {}): Pro
       })
       if (status !== 200) throw new Error(JSON.stringify(body))
       return body
+    },
+    under(environment) {
+      const config = readConfig({
+        mode: 'dev',
+        environment: { SEKISHO_PUBLIC_URL: ctx.config.publicUrl, ...environment },
+        storedSecret: ctx.config.secret,
+      })
+      return serve({ ...made, ctx: { ...ctx, config } }, adminKey)
     },
     async mailTo(email) {
       const [mail] = await made.mails(email)

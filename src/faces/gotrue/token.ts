@@ -9,7 +9,7 @@ import { normalPhone } from '../../model/phone.ts'
 import { answerCarried, answerSignedIn } from './carry.ts'
 import { refused, weaknessText } from './errors.ts'
 import { readBody } from './read.ts'
-import { anyBody, idTokenBody, passwordBody, pkceBody, refreshBody } from './schema.ts'
+import { idTokenBody, passwordBody, pkceBody, refreshBody, web3Body } from './schema.ts'
 
 /** `POST /token`, by its grant. */
 export async function token(c: HonoContext<Env>): Promise<Response> {
@@ -26,7 +26,7 @@ export async function token(c: HonoContext<Env>): Promise<Response> {
     case 'id_token':
       return byIdToken(c)
     case 'web3':
-      await readBody(c, anyBody)
+      await readBody(c, web3Body)
       throw refused('Web3 provider is disabled', { status: 422, code: 'web3_provider_disabled' })
     default:
       throw refused('unsupported_grant_type', { code: 'invalid_credentials' })
