@@ -12,53 +12,59 @@ export interface Route {
 const unknown = '00000000-0000-4000-8000-000000000000'
 export const bookstore = application('bookstore', 'http://localhost:9', '/callback')
 
-export const gotrue: Route[] = [
-  { method: 'POST', path: '/signup' },
-  { method: 'POST', path: '/token?grant_type=password' },
-  { method: 'POST', path: '/token?grant_type=refresh_token' },
-  { method: 'POST', path: '/token?grant_type=pkce' },
-  { method: 'POST', path: '/token?grant_type=nothing' },
-  { method: 'POST', path: '/token' },
-  { method: 'POST', path: '/otp' },
-  { method: 'POST', path: '/magiclink' },
-  { method: 'POST', path: '/recover' },
-  { method: 'POST', path: '/resend' },
-  { method: 'POST', path: '/verify' },
-  { method: 'PUT', path: '/user', as: 'user' },
-  { method: 'PUT', path: '/user' },
-  { method: 'POST', path: '/logout' },
-  { method: 'POST', path: '/logout?scope=nowhere', as: 'user' },
-  { method: 'POST', path: '/invite', as: 'admin' },
-  { method: 'POST', path: '/invite', as: 'user' },
-  { method: 'POST', path: '/admin/users', as: 'admin' },
-  { method: 'PUT', path: `/admin/users/${unknown}`, as: 'admin' },
-  { method: 'PUT', path: '/admin/users/not-a-uuid', as: 'admin' },
-  { method: 'DELETE', path: `/admin/users/${unknown}`, as: 'admin' },
-  { method: 'POST', path: '/admin/generate_link', as: 'admin' },
-  { method: 'POST', path: '/admin/users', as: 'user' },
-]
+/** GoTrue's routes that take a body: those that stand in the app, each with and without a bearer, and their variants. */
+export function gotrueRoutes(all: readonly RouteOfApp[]): Route[] {
+  const bare = writing(all).filter(({ path }) => path.startsWith('/auth/v1/'))
+  const borne = bare
+    // A sign-out needs no body: with a bearer it would be one.
+    .filter(({ path }) => path !== '/auth/v1/logout')
+    .map((route) => ({
+      ...route,
+      as: /^\/auth\/v1\/(?:admin|invite)/.test(route.path) ? ('admin' as const) : ('user' as const),
+    }))
+  return [
+    ...bare,
+    ...borne,
+    ...['password', 'refresh_token', 'pkce', 'nothing'].map((grant): Route => {
+      return { method: 'POST', path: `/auth/v1/token?grant_type=${grant}` }
+    }),
+    { method: 'POST', path: '/auth/v1/logout?scope=nowhere', as: 'user' },
+    { method: 'POST', path: '/auth/v1/admin/users', as: 'user' },
+    { method: 'PUT', path: '/auth/v1/admin/users/not-a-uuid', as: 'admin' },
+  ]
+}
 
-export const oidc: Route[] = [
-  { method: 'POST', path: '/oidc/token' },
-  { method: 'POST', path: '/oidc/token', as: 'app' },
-  { method: 'POST', path: '/oidc/token/introspection' },
-  { method: 'POST', path: '/oidc/token/revocation' },
-  { method: 'POST', path: '/oidc/me' },
-]
+export function oidcRoutes(all: readonly RouteOfApp[]): Route[] {
+  const bare = writing(all).filter(({ path }) => /^\/oidc\/(?:token|me)/.test(path))
+  return [...bare, { method: 'POST', path: '/oidc/token', as: 'app' }]
+}
 
-export const pages: Route[] = [
-  { method: 'POST', path: '/oidc/auth' },
-  { method: 'POST', path: '/sign-in' },
-  { method: 'POST', path: '/sign-in/password' },
-  { method: 'POST', path: '/sign-in/code' },
-  { method: 'POST', path: '/register' },
-  { method: 'POST', path: '/register/code' },
-  { method: 'POST', path: '/register/password' },
-  { method: 'POST', path: '/register/confirm' },
-  { method: 'POST', path: '/forgot-password' },
-  { method: 'POST', path: '/forgot-password/code' },
-  { method: 'POST', path: '/reset-password' },
-]
+/** What people see; signing out needs no field, so nonsense around it is passed over. */
+export function pageRoutes(all: readonly RouteOfApp[]): Route[] {
+  return writing(all).filter(
+    ({ path }) =>
+      !/^\/(?:auth\/v1|oidc\/token|oidc\/me|api|console|sign-out$|oidc\/session)/.test(path),
+  )
+}
+
+interface RouteOfApp {
+  method: string
+  path: string
+}
+
+function writing(all: readonly RouteOfApp[]): Route[] {
+  const seen = new Map<string, Route>()
+  for (const { method, path } of all) {
+    if (!isWriting(method)) continue
+    const concrete = path.replaceAll(/:\w+/g, unknown)
+    seen.set(`${method} ${concrete}`, { method, path: concrete })
+  }
+  return [...seen.values()]
+}
+
+function isWriting(method: string): method is Route['method'] {
+  return ['POST', 'PUT', 'PATCH', 'DELETE'].includes(method)
+}
 
 export const authorizationRequest = new URLSearchParams({
   client_id: bookstore.id,
