@@ -219,7 +219,7 @@ test('an anonymous user becomes somebody with an address', async () => {
 })
 
 test('somebody with a second factor needs it for a new password', async () => {
-  const { change, id, database } = await signedIn()
+  const { ask, adminKey, change, id, database } = await signedIn()
   await sql`insert into auth.mfa_factors (id, user_id, factor_type, status, created_at, updated_at, secret)
     values (gen_random_uuid(), ${id}, 'totp', 'verified', now(), now(), 'x')`.execute(database.db)
   const { status, body } = await change({ password: 'another password' })
@@ -227,6 +227,9 @@ test('somebody with a second factor needs it for a new password', async () => {
   expect((await change({ data: { a: 1 } })).body.factors).toMatchObject([
     { factor_type: 'totp', status: 'verified', phone: null, last_challenged_at: null },
   ])
+  const listed = await ask('GET', `/admin/users/${id}/factors`, { bearer: adminKey })
+  expect(listed.body).toMatchObject([{ factor_type: 'totp' }])
+  expect(JSON.stringify(listed.body)).not.toContain('secret')
 })
 
 test('a user of enterprise sign-on is changed by their enterprise', async () => {

@@ -14,7 +14,7 @@ import { findUser, listUsers as findUsers } from '../../model/user.ts'
 import { isUuid } from '../../model/uuid.ts'
 import { adminOf } from './bearer.ts'
 import { refused } from './errors.ts'
-import { auditJson, userJson } from './present.ts'
+import { auditJson, factorJson, userJson } from './present.ts'
 import { readBody, readBodyIfAny, redirectOf } from './read.ts'
 import { adminUserBody, deleteUserBody, linkBody } from './schema.ts'
 
@@ -112,6 +112,14 @@ function idOf(c: HonoContext<Env>): string {
   const id = c.req.param('id') ?? ''
   if (!isUuid(id)) throw refused('user_id must be an UUID', { status: 404 })
   return id
+}
+
+/** `GET /admin/users/{id}/factors`. */
+export async function listFactors(c: HonoContext<Env>): Promise<Response> {
+  const ctx = await adminOf(c)
+  const user = await findUser(ctx, idOf(c))
+  if (user === null) throw new Fault('user_not_found')
+  return c.json(user.factors.map(factorJson))
 }
 
 /** `PUT /admin/users/{id}`. */

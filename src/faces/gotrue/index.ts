@@ -35,6 +35,7 @@ const routes: readonly (readonly [string, string, Handler])[] = [
   ['GET', '/admin/users/:id', admin.showUser],
   ['PUT', '/admin/users/:id', admin.changeUser],
   ['DELETE', '/admin/users/:id', admin.deleteUser],
+  ['GET', '/admin/users/:id/factors', admin.listFactors],
   ['POST', '/admin/generate_link', admin.makeLink],
   ['GET', '/admin/audit', admin.listAudit],
   ...absentRoutes,

@@ -84,7 +84,7 @@ function identityJson(identity: Identity): Json {
   }
 }
 
-function factorJson(factor: Factor): Json {
+export function factorJson(factor: Factor): Json {
   return {
     id: factor.id,
     created_at: goTime(factor.createdAt),
