@@ -235,6 +235,13 @@ test('fifty who redeem one code at once are one winner', async () => {
   expect(answers.filter(({ status }) => status === 404)).toHaveLength(49)
 })
 
+test('a code is redeemed in few questions to the database', async () => {
+  const { world, code } = await withPkce('/otp', {})
+  world.queries()
+  await exchange(world, code)
+  expect(world.queries().length).toBeLessThanOrEqual(11)
+})
+
 test('a code nobody has clicked for is not one', async () => {
   const world = await gotrueWorld()
   await world.createAccount()
