@@ -35,8 +35,3 @@ export function adapterContext(database: OpenDatabase, config: Config): Tx {
     clock: 'running',
   }
 }
-
-/** Runs `work` in one transaction; the inner parameter is named `ctx`, and so hides the outer one. */
-export function inTransaction<T>(ctx: Tx, work: (ctx: Tx) => Promise<T>): Promise<T> {
-  return ctx.db.transaction().execute((db) => work({ ...ctx, db }))
-}

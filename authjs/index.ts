@@ -2,14 +2,26 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Config } from '../src/base/config.ts'
 import type { Tx } from '../src/base/context.ts'
-import { databaseOver, type ForeignPool, type OpenDatabase, openDatabase } from '../src/db/open.ts'
-import { adapterOver } from './adapter.ts'
+import {
+  databaseOver,
+  type ForeignPool,
+  isDataDirectoryInUse,
+  type OpenDatabase,
+  openDatabase,
+} from '../src/db/open.ts'
+import { adapterOver } from '../src/faces/authjs/adapter.ts'
+import type { SekishoAdapter } from '../src/faces/authjs/types.ts'
 import { adapterConfig, adapterContext } from './context.ts'
-import type { SekishoAdapter } from './types.ts'
 
 export { ConfigError } from '../src/base/config.ts'
 export { Fault, type FaultCode, isFault } from '../src/base/fault.ts'
-export type * from './types.ts'
+export {
+  AdapterConflict,
+  AdapterUnavailable,
+  isAdapterConflict,
+  isAdapterUnavailable,
+} from '../src/faces/authjs/faults.ts'
+export type * from '../src/faces/authjs/types.ts'
 
 export interface SekishoAdapterOptions {
   /**
@@ -46,7 +58,12 @@ export function sekishoAdapter(
     opening ??= openFor(database, config).catch((error: unknown) => {
       // The next call tries again: a database may come back.
       opening = null
-      throw error
+      if (!isDataDirectoryInUse(error)) throw error
+      throw new Error(
+        `${error.message}. The embedded database has room for one process: stop that one, or let both use ` +
+          'a Postgres (database: process.env.DATABASE_URL), or ask the server over HTTP (@sekisho/authjs/http).',
+        { cause: error },
+      )
     })
     return opening
   }

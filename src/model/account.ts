@@ -6,6 +6,7 @@ import { sqlNow } from './clock.ts'
 import { type Audit, record } from './event.ts'
 import { createIdentity, deleteIdentity, updateProviders } from './identity.ts'
 import type { Json } from './user.ts'
+import { isUuid } from './uuid.ts'
 
 /** An identity with what its provider gave for it: an Account of Auth.js. */
 export interface Account {
@@ -74,6 +75,19 @@ export async function findAccount(
     from auth.identities i left join idp.identity_tokens t on t.identity_id = i.id
     where i.provider = ${key.provider} and i.provider_id = ${key.subject}`.execute(ctx.db)
   return rows[0] === undefined ? null : toAccount(ctx, rows[0])
+}
+
+/** The accounts of a user, the oldest first, their tokens left sealed; none for an id that is none. */
+export async function listAccounts(ctx: Tx, userId: string): Promise<Account[]> {
+  if (!isUuid(userId)) return []
+  const { rows } = await sql<AccountRow>`
+    select i.id, i.user_id, i.provider, i.provider_id, i.identity_data ? 'iss' as has_issuer, t.type, t.scope,
+      null as sealed
+    from auth.identities i left join idp.identity_tokens t on t.identity_id = i.id
+    where i.user_id = ${userId} order by i.created_at, i.id`.execute(ctx.db)
+  return rows
+    .filter(({ provider }) => !isReservedProvider(provider))
+    .map((row) => toAccount(ctx, row))
 }
 
 /** Unlinks an account and returns it; null where there is none. To be called in a transaction. */

@@ -10,7 +10,8 @@ import {
   toAuthjsUser,
 } from './authjs-user.ts'
 import { sqlNow } from './clock.ts'
-import { recording } from './event.ts'
+import { recordAll, recording } from './event.ts'
+import { endSessionsOf } from './session.ts'
 import { nilUuid } from './uuid.ts'
 
 /** A session that Auth.js began: it ends with the row of the token that carries it. */
@@ -125,4 +126,33 @@ export async function endAuthjsSession(ctx: Tx, token: string): Promise<AuthjsSe
     ${recording(ctx, [ended], sql`exists (select from gone)`)}
     select id from gone`.execute(ctx.db)
   return rows.length === 0 ? null : session
+}
+
+/**
+ * Ends the sessions of a user, whatever carries them, but for the one behind the token `except`; returns how many. To be
+ * called in a transaction. A token that carries none of this user's sessions spares none.
+ */
+export async function endAuthjsSessionsOf(
+  ctx: Tx,
+  userId: string,
+  except: string | null,
+): Promise<number> {
+  const user = await findAuthjsUser(ctx, userId)
+  if (user === null) return 0
+  const kept = except === null ? null : await readSession(ctx, except, sql`true`)
+  const ended = await endSessionsOf(ctx, userId, { except: kept?.id })
+  await recordAll(
+    ctx,
+    ended.map((sessionId, index) => ({
+      type: 'session.ended' as const,
+      userId,
+      sessionId,
+      details: { scope: kept === null ? 'global' : 'others' },
+      // GoTrue writes one entry for a sign-out, however many sessions it ends.
+      ...(index === 0
+        ? { audit: { action: 'logout', logType: 'account' as const, actor: user.actor } }
+        : {}),
+    })),
+  )
+  return ended.length
 }

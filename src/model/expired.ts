@@ -70,3 +70,16 @@ export async function deleteExpired(ctx: Tx): Promise<Tidied | null> {
   }
   return { deleted, isFull: Object.values(deleted).some((count) => count >= batch) }
 }
+
+/** Deletes all of it, a transaction a batch, and returns how many rows went; none where another node tidies. */
+export async function deleteAllExpired(
+  inTransaction: (work: (ctx: Tx) => Promise<Tidied | null>) => Promise<Tidied | null>,
+): Promise<number> {
+  let total = 0
+  for (;;) {
+    const tidied = await inTransaction(deleteExpired)
+    if (tidied === null) return total
+    for (const count of Object.values(tidied.deleted)) total += count
+    if (!tidied.isFull) return total
+  }
+}

@@ -57,6 +57,8 @@ const sound: Record<string, string> = {
   'src/base/fault.ts': clean,
   'src/base/time.ts': 'export const stone = new Date(0)\n',
   'src/db/tables.ts': clean,
+  'src/faces/authjs/adapter.ts': importing('../../model/user.ts'),
+  'authjs/index.ts': importing('../src/faces/authjs/adapter.ts'),
   'src/db/open.ts': clean,
 }
 

@@ -1,24 +1,26 @@
-import type { Tx } from '../src/base/context.ts'
-import { Fault } from '../src/base/fault.ts'
+import type { Tx } from '../../base/context.ts'
+import { Fault } from '../../base/fault.ts'
 import {
   createAccount,
   deleteAccount,
   findAccount,
   isReservedProvider,
-} from '../src/model/account.ts'
+  listAccounts,
+} from '../../model/account.ts'
 import {
   createAuthenticator,
   findAuthenticator,
   listAuthenticators,
   updateAuthenticatorCounter,
-} from '../src/model/authenticator.ts'
+} from '../../model/authenticator.ts'
 import {
   createAuthjsSession,
   endAuthjsSession,
+  endAuthjsSessionsOf,
   findAuthjsSession,
   updateAuthjsSession,
-} from '../src/model/authjs-session.ts'
-import { createAuthjsToken, spendAuthjsToken } from '../src/model/authjs-token.ts'
+} from '../../model/authjs-session.ts'
+import { createAuthjsToken, spendAuthjsToken } from '../../model/authjs-token.ts'
 import {
   createAuthjsUser,
   deleteAuthjsUser,
@@ -26,15 +28,17 @@ import {
   findAuthjsUserByAccount,
   findAuthjsUserByEmail,
   updateAuthjsUser,
-} from '../src/model/authjs-user.ts'
-import { isUuid } from '../src/model/uuid.ts'
-import { inTransaction } from './context.ts'
-import { told } from './errors.ts'
+} from '../../model/authjs-user.ts'
+import { deleteAllExpired } from '../../model/expired.ts'
+import { listSessions } from '../../model/session.ts'
+import { isUuid } from '../../model/uuid.ts'
 import {
   adapterAccount,
   adapterAuthenticator,
   adapterSession,
   adapterUser,
+  listedAccount,
+  listedSession,
   newAccount,
   newUser,
   readAuthenticator,
@@ -43,6 +47,7 @@ import {
   subjectOf,
   userChange,
 } from './present.ts'
+import { told } from './told.ts'
 import type { SekishoAdapter } from './types.ts'
 
 /** The contract over a context, which is asked for at each call. Absent is `null`, and refused is thrown. */
@@ -191,7 +196,28 @@ export function adapterOver(open: () => Promise<Tx>): SekishoAdapter {
       if (updated === null) throw new Fault('not_found', { what: 'authenticator' })
       return adapterAuthenticator(updated)
     }),
+
+    listSessions: method(async (ctx, userId) =>
+      (await listSessions(ctx, String(userId))).map(listedSession),
+    ),
+
+    deleteSessions: method((ctx, userId, except) =>
+      inTransaction(ctx, (ctx) =>
+        endAuthjsSessionsOf(ctx, String(userId), except === undefined ? null : String(except)),
+      ),
+    ),
+
+    listAccounts: method(async (ctx, userId) =>
+      (await listAccounts(ctx, String(userId))).map(listedAccount),
+    ),
+
+    collectGarbage: method((ctx) => deleteAllExpired((work) => inTransaction(ctx, work))),
   }
+}
+
+/** Runs `work` in one transaction; the inner parameter is named `ctx`, and so hides the outer one. */
+function inTransaction<T>(ctx: Tx, work: (ctx: Tx) => Promise<T>): Promise<T> {
+  return ctx.db.transaction().execute((db) => work({ ...ctx, db }))
 }
 
 function orNull<From, To>(value: From | null, present: (value: From) => To): To | null {

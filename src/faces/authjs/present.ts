@@ -1,10 +1,11 @@
-import { Fault } from '../src/base/fault.ts'
-import type { Account, NewAccount } from '../src/model/account.ts'
-import type { Authenticator } from '../src/model/authenticator.ts'
-import type { AuthjsSession } from '../src/model/authjs-session.ts'
-import type { AuthjsUser, AuthjsUserChange, NewAuthjsUser } from '../src/model/authjs-user.ts'
-import type { Json } from '../src/model/user.ts'
-import { isUuid } from '../src/model/uuid.ts'
+import { Fault } from '../../base/fault.ts'
+import type { Account, NewAccount } from '../../model/account.ts'
+import type { Authenticator } from '../../model/authenticator.ts'
+import type { AuthjsSession } from '../../model/authjs-session.ts'
+import type { AuthjsUser, AuthjsUserChange, NewAuthjsUser } from '../../model/authjs-user.ts'
+import type { Session } from '../../model/session.ts'
+import type { Json } from '../../model/user.ts'
+import { isUuid } from '../../model/uuid.ts'
 import type {
   AccountInput,
   AccountKey,
@@ -14,6 +15,8 @@ import type {
   AdapterSession,
   AdapterUser,
   AuthenticatorInput,
+  ListedAccount,
+  ListedSession,
   UserInput,
 } from './types.ts'
 
@@ -73,6 +76,23 @@ export function adapterAccount(account: Account): AdapterAccount {
     provider,
     providerAccountId: subject,
   }
+}
+
+/** Without its tokens: a list is for pages, and `getAccount` has them. */
+export function listedAccount(account: Account): ListedAccount {
+  const { userId, type, provider, subject, scope } = account
+  return {
+    userId,
+    type: type as AccountType,
+    provider,
+    providerAccountId: subject,
+    ...(scope === null ? {} : { scope }),
+  }
+}
+
+export function listedSession(session: Session): ListedSession {
+  const { id, userId, createdAt, notAfter, ip, userAgent } = session
+  return { id, userId, createdAt, expires: notAfter, ip, userAgent }
 }
 
 export function newAccount(account: AccountInput): NewAccount {

@@ -89,8 +89,37 @@ export interface AuthenticatorInput extends Omit<AdapterAuthenticator, 'transpor
   transports?: string | null | undefined
 }
 
+/** A session of a user, whichever door it came by. Its token is nobody's to read: only a hash is kept. */
+export interface ListedSession {
+  id: string
+  userId: string
+  createdAt: Date
+  /** Null for a session that has no end of its own. */
+  expires: Date | null
+  ip: string | null
+  userAgent: string | null
+}
+
+export interface ListedAccount extends AccountKey {
+  userId: string
+  type: AccountType
+  scope?: string
+}
+
+/** What Auth.js never asks for, and an app may: look whether a method is there before calling it. */
+export interface AdapterExtras {
+  /** The sessions that have not ended, the newest first. */
+  listSessions(userId: string): Promise<ListedSession[]>
+  /** Ends the sessions of a user at every door, but for the one that carries the token `except`; returns how many. */
+  deleteSessions(userId: string, except?: string): Promise<number>
+  /** The accounts of a user, the oldest first, without their tokens. */
+  listAccounts(userId: string): Promise<ListedAccount[]>
+  /** Deletes rows that nobody can use any more, and returns how many. */
+  collectGarbage(): Promise<number>
+}
+
 /** All that Auth.js may call. Own properties, and none of them looks at `this`: Auth.js calls them unbound. */
-export interface SekishoAdapter {
+export interface SekishoAdapter extends AdapterExtras {
   createUser(user: UserInput): Promise<AdapterUser>
   getUser(id: string): Promise<AdapterUser | null>
   getUserByEmail(email: string): Promise<AdapterUser | null>
