@@ -152,14 +152,25 @@ function endWith(
     last()
     process.exit(0)
   }
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => {
-      end().catch((error: unknown) => {
-        say(`The end was not clean: ${error instanceof Error ? error.message : error}`)
-        process.exit(1)
-      })
+  const begin = () => {
+    end().catch((error: unknown) => {
+      say(`The end was not clean: ${error instanceof Error ? error.message : error}`)
+      process.exit(1)
     })
   }
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, begin)
+  if (process.env.npm_lifecycle_event !== undefined) whenOrphaned(begin)
+}
+
+/** npm puts a shell between, which dies of a signal and passes none on: the server would outlive `npm start`. */
+function whenOrphaned(begin: () => void): void {
+  const parent = process.ppid
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return
+    clearInterval(watch)
+    begin()
+  }, 0.25 * second)
+  watch.unref()
 }
 
 async function closingOnFailure(database: OpenDatabase, work: () => Promise<void>): Promise<void> {

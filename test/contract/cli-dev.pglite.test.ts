@@ -4,6 +4,8 @@ import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { freePort, top } from '../walks/machine.ts'
+import { until } from '../walks/mail.ts'
+import { run } from '../walks/process.ts'
 import { folder, jsonLines, sekisho, serve } from './cli-runner.ts'
 
 const slow = 60_000
@@ -42,6 +44,24 @@ test(
     expect(code).toBe(0)
     expect(tookMs).toBeLessThan(5000)
     expect(server.log()).toBe('')
+  },
+  slow,
+)
+
+test(
+  'SIGTERM to npm ends the server that npm start runs',
+  async () => {
+    const cwd = folder()
+    const args = ['start', '--silent', '--', '--port', '0', '--json', '--data-dir', cwd]
+    const npm = await run('npm', args, { cwd: top, env: {} })
+    expect(npm.lines).toHaveLength(1)
+    const url = String(npm.ready.url)
+    expect((await fetch(`${url}/auth/v1/health`)).status).toBe(200)
+    expect((await fetch(`${url}/oidc/.well-known/openid-configuration`)).status).toBe(200)
+    const began = performance.now()
+    process.kill(npm.pid, 'SIGTERM')
+    await until('an end', () => (existsSync(join(cwd, 'lock')) ? undefined : true))
+    expect(performance.now() - began).toBeLessThan(5000)
   },
   slow,
 )
