@@ -318,7 +318,7 @@ test('what comes often takes few questions to the database', async () => {
   expect(await counted(() => world.ask('GET', '/.well-known/jwks.json'))).toBe(0)
   expect(await counted(() => world.ask('GET', '/settings'))).toBe(0)
   const signIn = await counted(() => world.signIn())
-  expect(signIn).toBeLessThanOrEqual(9)
+  expect(signIn).toBeLessThanOrEqual(8)
 })
 
 test('rows of the first kind take two questions too', async () => {
