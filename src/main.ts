@@ -10,6 +10,7 @@ import { createLog, type Log } from './base/log.ts'
 import { systemRandom } from './base/random.ts'
 import { second } from './base/time.ts'
 import type { OpenDatabase } from './db/open.ts'
+import { authjs } from './faces/authjs/index.ts'
 import { dev } from './faces/dev/index.ts'
 import { gotrue } from './faces/gotrue/index.ts'
 import { oidc } from './faces/oidc/index.ts'
@@ -88,6 +89,7 @@ export function createApp(ctx: Context, { localToken }: AppOptions = {}): Hono<E
 
   if (isDev && localToken !== undefined) app.route('/', dev({ token: localToken }))
   app.route('/auth/v1', gotrue())
+  app.route('/api/authjs', authjs())
   app.route('/', oidc({ tellTrouble }))
   app.route('/', pages())
 

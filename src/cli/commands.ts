@@ -49,6 +49,7 @@ export interface AppOptions extends CommonOptions {
   redirectUri?: string[]
   postLogoutRedirectUri?: string[]
   secretStdin?: boolean
+  adapter?: boolean
 }
 
 /** `sekisho app create` */
@@ -64,6 +65,7 @@ export async function createApp(options: AppOptions): Promise<void> {
       redirectUris: options.redirectUri ?? [],
       postLogoutRedirectUris: options.postLogoutRedirectUri ?? [],
     },
+    ...(options.adapter ? { customClientMetadata: { isAuthjsAdapter: true } } : {}),
   })
   show(options, made, { id: made.id, secret: 'secret' in made ? made.secret : null })
 }

@@ -47,6 +47,8 @@ const customClientMetadata = z.strictObject({
   alwaysIssueRefreshToken: z.boolean().optional(),
   /** False leaves a confidential client its refresh token. Public clients' are always rotated. */
   rotateRefreshToken: z.boolean().optional(),
+  /** It may read and write all users, sessions and links, as the Auth.js adapter does; for confidential ones only. */
+  isAuthjsAdapter: z.boolean().optional(),
 })
 
 export type OidcClientMetadata = z.infer<typeof oidcClientMetadata>
@@ -88,10 +90,11 @@ interface Checked {
   type: ApplicationType
   secret?: string | undefined
   oidcClientMetadata: OidcClientMetadata
+  customClientMetadata: CustomClientMetadata
 }
 
 function check(application: Checked, issues: z.core.$RefinementCtx): void {
-  const { type, secret, oidcClientMetadata: metadata } = application
+  const { type, secret, oidcClientMetadata: metadata, customClientMetadata: custom } = application
   for (const list of ['redirectUris', 'postLogoutRedirectUris'] as const) {
     for (const [index, uri] of metadata[list].entries()) {
       const problem = redirectUriProblem(uri, type)
@@ -103,6 +106,14 @@ function check(application: Checked, issues: z.core.$RefinementCtx): void {
         path: ['oidcClientMetadata', list, index],
       })
     }
+  }
+  if (custom.isAuthjsAdapter && isPublicType(type)) {
+    issues.addIssue({
+      code: 'custom',
+      message: `a ${type} application keeps no secret, and so cannot be an adapter`,
+      input: true,
+      path: ['customClientMetadata', 'isAuthjsAdapter'],
+    })
   }
   if (secret !== undefined && isPublicType(type)) {
     issues.addIssue({
