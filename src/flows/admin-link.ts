@@ -94,7 +94,7 @@ export async function generateLink(ctx: Context, order: LinkOrder): Promise<Gene
         passwordHash,
         data: order.data,
         isConfirmed: false,
-        isInvited: type === 'invite',
+        isByAdmin: order.type !== 'magiclink',
       }))
     if (newEmail !== null) await proposeEmail(ctx, account.id, newEmail)
     if (type === 'invite') await markInvited(ctx, account.id)

@@ -25,7 +25,7 @@ export async function invite(
         data,
         passwordHash: null,
         isConfirmed: false,
-        isInvited: true,
+        isByAdmin: true,
       }))
     await markInvited(ctx, account.id)
     await record(ctx, {

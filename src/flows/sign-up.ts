@@ -189,10 +189,11 @@ export async function createEmailAccount(
     passwordHash: string | null
     data: Json
     isConfirmed: boolean
-    isInvited?: boolean
+    /** An administrator's data are shown as they were sent. */
+    isByAdmin?: boolean
   },
 ): Promise<User> {
-  const { email, passwordHash, isConfirmed, isInvited = false } = account
+  const { email, passwordHash, isConfirmed, isByAdmin = false } = account
   const id = ctx.random.uuid()
   const data = { ...account.data, sub: id, email, email_verified: false, phone_verified: false }
   await createUser(ctx, {
@@ -200,10 +201,9 @@ export async function createEmailAccount(
     email,
     passwordHash,
     emailVerified: isConfirmed,
-    invited: isInvited,
     metadata: {
       app: { provider: 'email', providers: ['email'] },
-      own: isInvited ? account.data : { ...data, email_verified: isConfirmed },
+      own: isByAdmin ? account.data : { ...data, email_verified: isConfirmed },
     },
   })
   await createIdentity(ctx, { userId: id, provider: 'email', subject: id, data })

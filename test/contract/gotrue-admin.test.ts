@@ -221,6 +221,19 @@ test('who signs up with an invited address sees nothing of the invitation', asyn
   expect(body).toMatchObject({ user_metadata: {}, identities: [] })
 })
 
+test('an account that an admin signs up shows the data as they were sent', async () => {
+  const { admin } = await withAdmin()
+  const data = { status: 'alpha' }
+  const { body } = await admin('POST', '/admin/generate_link', {
+    type: 'signup',
+    email,
+    password,
+    data,
+  })
+  expect(body.user_metadata).toEqual(data)
+  expect(body).not.toHaveProperty('invited_at')
+})
+
 test.each([
   ['signup', { password }, 'signup', 'signup'],
   ['invite', { data: { a: 1 } }, 'invite', 'invite'],

@@ -56,7 +56,7 @@ const table: Row[] = [
   { does: 'a wrong password', path: '/token?grant_type=password', body: { email, password: 'wrong' }, status: 400, code: 'invalid_credentials', message: 'Invalid login credentials' },
   { does: 'a code without a verifier', path: '/token?grant_type=pkce', body: { auth_code: 'x' }, status: 400, code: 'validation_failed', message: 'invalid request: both auth code and code verifier should be non-empty' },
   { does: 'an unknown code', path: '/token?grant_type=pkce', body: { auth_code: 'x', code_verifier: 'y' }, status: 404, code: 'flow_state_not_found', message: 'invalid flow state, no valid flow state found' },
-  { does: "another provider's token", path: '/token?grant_type=id_token', body: { id_token: 'x', provider: 'google' }, status: 400, code: 'provider_disabled', message: 'Provider (issuer "google") is not enabled' },
+  { does: "another provider's token", path: '/token?grant_type=id_token', body: { id_token: 'x', provider: 'google' }, status: 400, code: 'provider_disabled', message: 'Provider (issuer "https://accounts.google.com") is not enabled' },
   { does: 'a wallet', path: '/token?grant_type=web3', body: { chain: 'solana' }, status: 422, code: 'web3_provider_disabled', message: 'Web3 provider is disabled' },
 
   // Mails.

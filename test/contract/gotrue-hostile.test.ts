@@ -11,7 +11,6 @@ const routes: [method: string, path: string, as?: 'ann' | 'admin'][] = [
   ['POST', '/token?grant_type=refresh_token'],
   ['POST', '/token?grant_type=pkce'],
   ['POST', '/token?grant_type=id_token'],
-  ['POST', '/token?grant_type=web3'],
   ['POST', '/otp'],
   ['POST', '/magiclink'],
   ['POST', '/recover'],
@@ -41,7 +40,6 @@ const fields = [
   'user_metadata',
   'ban_duration',
   'should_soft_delete',
-  'message',
 ]
 
 function all(value: unknown): string {
@@ -103,6 +101,14 @@ test.each(bodies)(
     expect(await counted(world)).toEqual(before)
   },
 )
+
+test('what is switched off does not look at the body', async () => {
+  const { ask } = await gotrueWorld()
+  for (const [, body] of bodies) {
+    const { body: said } = await ask('POST', '/token?grant_type=web3', { body })
+    expect(said.error_code).toBe('web3_provider_disabled')
+  }
+})
 
 test('addresses of nonsense are refused too', async () => {
   const world = await gotrueWorld()

@@ -247,6 +247,13 @@ export const sayings: Record<FaultCode, Saying> = {
       ? said(403, 'no_authorization', 'Anonymous user not allowed to perform these actions')
       : said(401, 'no_authorization', 'This endpoint requires a valid Bearer token'),
   bad_jwt: ({ status, why }) => said(status === 400 ? 400 : 403, 'bad_jwt', String(why)),
+  passkey_disabled: said(404, 'passkey_disabled', 'Passkeys are disabled'),
+  passkey_unknown: said(400, 'webauthn_verification_failed', 'Credential verification failed'),
+  passkey_refused: said(400, 'webauthn_verification_failed', 'Credential verification failed'),
+  passkey_expired: said(400, 'webauthn_challenge_not_found', 'Challenge not found or already used'),
+  passkey_exists: said(422, 'webauthn_credential_exists', 'This credential is already registered'),
+  too_many_passkeys: said(422, 'too_many_passkeys', 'Maximum number of passkeys reached'),
+
   not_admin: ({ at }) =>
     said(
       403,

@@ -43,7 +43,6 @@ export const idTokenBody = z.object({
   client_id: text,
   issuer: text,
 })
-export const web3Body = z.object({ message: text, signature: text, chain: text })
 
 export const otpBody = z.object({
   ...identifier,

@@ -9,7 +9,7 @@ import { normalPhone } from '../../model/phone.ts'
 import { answerCarried, answerSignedIn } from './carry.ts'
 import { refused, weaknessText } from './errors.ts'
 import { readBody } from './read.ts'
-import { idTokenBody, passwordBody, pkceBody, refreshBody, web3Body } from './schema.ts'
+import { idTokenBody, passwordBody, pkceBody, refreshBody } from './schema.ts'
 
 /** `POST /token`, by its grant. */
 export async function token(c: HonoContext<Env>): Promise<Response> {
@@ -26,7 +26,6 @@ export async function token(c: HonoContext<Env>): Promise<Response> {
     case 'id_token':
       return byIdToken(c)
     case 'web3':
-      await readBody(c, web3Body)
       throw refused('Web3 provider is disabled', { status: 422, code: 'web3_provider_disabled' })
     default:
       throw refused('unsupported_grant_type', { code: 'invalid_credentials' })
@@ -62,6 +61,14 @@ async function byAuthCode(c: HonoContext<Env>): Promise<Response> {
   return c.json(await answerSignedIn(c, ctx, signedIn))
 }
 
+/** Whose tokens a provider's name means. */
+const issuers = new Map([
+  ['google', 'https://accounts.google.com'],
+  ['apple', 'https://appleid.apple.com'],
+  ['facebook', 'https://www.facebook.com'],
+  ['kakao', 'https://kauth.kakao.com'],
+])
+
 /** No provider is set up in this version, so there is none whose tokens could be believed. */
 async function byIdToken(c: HonoContext<Env>): Promise<Response> {
   const { id_token, provider, client_id, issuer } = await readBody(c, idTokenBody)
@@ -70,7 +77,8 @@ async function byIdToken(c: HonoContext<Env>): Promise<Response> {
   if (provider === '' && (client_id === '' || issuer === '')) {
     throw refused('provider or client_id and issuer required', oauth)
   }
-  throw refused(`Provider (issuer ${JSON.stringify(issuer || provider)}) is not enabled`, {
+  const named = issuers.get(provider) ?? (issuer || provider)
+  throw refused(`Provider (issuer ${JSON.stringify(named)}) is not enabled`, {
     code: 'provider_disabled',
   })
 }
