@@ -46,6 +46,13 @@ export type FaultCode =
   | 'flow_state_expired'
   | 'bad_code_verifier'
   | 'interaction_not_found'
+  // Passkeys.
+  | 'passkey_disabled'
+  | 'passkey_unknown'
+  | 'passkey_refused'
+  | 'passkey_expired'
+  | 'passkey_exists'
+  | 'too_many_passkeys'
   // Sessions and tokens.
   | 'no_authorization'
   | 'bad_jwt'

@@ -210,7 +210,8 @@ async function enter(
   return finish(ctx, interaction, session)
 }
 
-async function finish(ctx: Tx, interaction: Interaction, session: Session): Promise<Next> {
+/** The user is admitted: the browser gets its session. To be called in the transaction that admits. */
+export async function finish(ctx: Tx, interaction: Interaction, session: Session): Promise<Next> {
   await finishInteraction(ctx, interaction.id, session.id)
   const { token } = await carrySession(ctx, session.id, 'browser', browserSessionLifetime)
   return { step: 'done', token }

@@ -24,6 +24,7 @@ export type EventType =
   | 'identity.unlinked'
   | 'factor.created'
   | 'factor.used'
+  | 'factor.deleted'
   | 'session.created'
   | 'session.refreshed'
   | 'session.ended'

@@ -27,6 +27,10 @@ const dead = [
     isDead: (ctx: Tx) => sql`row.resets_at < ${sqlNow(ctx)}`,
   },
   {
+    table: 'auth.webauthn_challenges',
+    isDead: (ctx: Tx) => sql`row.expires_at < ${sqlAfter(ctx, -1 * day)}`,
+  },
+  {
     table: 'auth.flow_state',
     isDead: (ctx: Tx) => sql`row.created_at < ${sqlAfter(ctx, -1 * day)}`,
   },

@@ -2,6 +2,7 @@ import { deleteCookie, getCookie } from 'hono/cookie'
 import { actingAs } from '../../base/context.ts'
 import { browserCookies } from '../../base/cookies.ts'
 import { Fault } from '../../base/fault.ts'
+import { relyingPartyOf } from '../../flows/passkey.ts'
 import { signOut } from '../../flows/sign-out.ts'
 import { findApplication } from '../../model/application.ts'
 import { findCarriedSession, type Session } from '../../model/session.ts'
@@ -21,7 +22,11 @@ import { go, type Page, show, type Visit, visit } from './visit.ts'
 export async function openMessage(c: Page, about: string): Promise<Response> {
   const here = await visit(c, null)
   if (!isMessageName(about)) throw new Fault('not_found')
-  return show(here, messagePage({ ...here.frame, flow: null, query: { about } }, about))
+  const passkeys = relyingPartyOf(here.ctx.config) !== null
+  return show(
+    here,
+    messagePage({ ...here.frame, flow: null, query: { about } }, about, { passkeys }),
+  )
 }
 
 /** `/error?about=app&app_id=…`: what people are told where they cannot be sent back to their app. */

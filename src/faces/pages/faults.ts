@@ -57,6 +57,12 @@ const said: Record<FaultCode, Said> = {
   code_expired: expiredCode,
   code_exhausted: { status: 429, text: 'codeExhausted', field: 'code' },
   otp_expired: expiredCode,
+  passkey_disabled: { status: 403, text: 'passkeysOff' },
+  passkey_unknown: { status: 404, text: 'passkeyUnknown' },
+  passkey_refused: { status: 422, text: 'passkeyRefused' },
+  passkey_expired: { status: 422, text: 'passkeyExpired' },
+  passkey_exists: { status: 422, text: 'passkeyExists' },
+  too_many_passkeys: { status: 422, text: 'passkeysMany' },
   flow_state_not_found: ended,
   flow_state_expired: ended,
   bad_code_verifier: ended,
@@ -117,6 +123,9 @@ export function present(
     isOurs: status >= 500,
     problem: {
       field,
+      ...(typeof fault.details.credentialId === 'string'
+        ? { unknownPasskey: fault.details.credentialId }
+        : {}),
       text: fill(error[exactly(fault, text, canUseCode)], {
         app: appName,
         tries: Number(attemptsLeft ?? 0),

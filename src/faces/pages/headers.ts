@@ -22,7 +22,7 @@ export function securityHeaders(around: Surroundings): Record<string, string> {
     'x-robots-tag': 'noindex',
     'cross-origin-opener-policy': around.popup ? 'unsafe-none' : 'same-origin',
     'permissions-policy':
-      'camera=(), geolocation=(), microphone=(), publickey-credentials-get=(self), otp-credentials=(self)',
+      'camera=(), geolocation=(), microphone=(), publickey-credentials-create=(self), publickey-credentials-get=(self), otp-credentials=(self)',
     ...(around.https && { 'strict-transport-security': 'max-age=31536000' }),
   }
 }
@@ -35,6 +35,7 @@ function contentSecurityPolicy({ brand, returnsTo }: Surroundings): string {
     'default-src': ["'none'"],
     'style-src': ["'self'", brand.css && styleHash(brand.css)],
     'script-src': ["'self'"],
+    'connect-src': ["'self'"],
     'img-src': ["'self'", 'data:', ...logos],
     'form-action': ["'self'", ...targets],
     'base-uri': ["'none'"],

@@ -18,6 +18,7 @@ import {
 } from './ends.ts'
 import { present } from './faults.ts'
 import { errorPage } from './messages.ts'
+import { askRegistration, askSignIn, openPasskeys, submitPasskeys } from './passkeys.ts'
 import { isOwnForm } from './same-origin.ts'
 import { type Form, type Step, steps } from './steps.ts'
 import { go, keepBrowser, type Page, show, type Visit, visit } from './visit.ts'
@@ -32,6 +33,17 @@ export function pages(): Hono<Env> {
     app.get(step.path, (c) => safely(c, () => open(c, step)))
     app.post(step.path, (c) => safely(c, () => submit(c, step)))
   }
+  app.post('/sign-in/passkey/options', (c) =>
+    safely(c, async () => askSignIn(c, formOf(await readForm(c)))),
+  )
+  app.get('/account/passkeys', (c) => safely(c, () => openPasskeys(c)))
+  app.post('/account/passkeys', (c) =>
+    safely(c, async () => {
+      const form = formOf(await readForm(c))
+      return isOwnForm(c) ? submitPasskeys(c, form) : foreign(c)
+    }),
+  )
+  app.post('/account/passkeys/options', (c) => safely(c, () => askRegistration(c)))
   app.get('/message', (c) => safely(c, () => openMessage(c, c.req.query('about') ?? '')))
   app.get('/signed-out', (c) => safely(c, () => openMessage(c, 'signed-out')))
   app.get('/error', (c) => safely(c, () => openError(c)))

@@ -1,6 +1,6 @@
 import { html, raw } from 'hono/html'
 import { fill, languages, type Words } from '../../words/words.ts'
-import { script, stylesheet } from './assets.ts'
+import { passkeyScript, script, stylesheet } from './assets.ts'
 import type { Brand } from './brand.ts'
 
 export type Html = ReturnType<typeof html>
@@ -23,6 +23,8 @@ export interface Problem {
   text: string
   /** The field to mend; null where the trouble is with the whole page. */
   field: 'identifier' | 'password' | 'code' | null
+  /** The credential that the browser should forget: it belongs to nobody here. */
+  unknownPasskey?: string
 }
 
 export interface Page {
@@ -30,6 +32,8 @@ export interface Page {
   problem?: Problem | null
   notice?: string | null
   body: Html
+  /** Whether the page asks for passkeys, and needs the script that does. */
+  usesPasskeys?: boolean
 }
 
 export function layout(frame: Frame, page: Page): Html {
@@ -46,6 +50,7 @@ export function layout(frame: Frame, page: Page): Html {
 ${brand.css && html`<style>${raw(brand.css)}</style>`}
 <link rel="icon" href="${brand.favicon ?? 'data:,'}">
 <script src="${script.path}" defer></script>
+${page.usesPasskeys && html`<script src="${passkeyScript.path}" defer></script>`}
 </head>
 <body>
 <main id="main"><a class="skip" href="#form">${words.common.skip}</a>

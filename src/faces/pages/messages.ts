@@ -13,7 +13,11 @@ export const messageNames: readonly MessageName[] = [
 ]
 
 /** A page that tells how something ended. */
-export function messagePage(frame: Frame, name: MessageName): Html {
+export function messagePage(
+  frame: Frame,
+  name: MessageName,
+  { passkeys }: { passkeys: boolean },
+): Html {
   const { message } = frame.words
   const { title, text } = {
     'signed-in': { title: message.signedInTitle, text: message.signedIn },
@@ -21,10 +25,12 @@ export function messagePage(frame: Frame, name: MessageName): Html {
     'password-changed': { title: message.passwordChangedTitle, text: message.passwordChanged },
     stayed: { title: message.stayedTitle, text: message.stayed },
   }[name]
+  const isSignedIn = name === 'signed-in' || name === 'stayed'
   const canSignIn = name === 'signed-out' || name === 'password-changed'
   return layout(frame, {
     title,
     body: html`<p>${text}</p>
+${isSignedIn && passkeys && html`<p><a class="to" href="/account/passkeys">${frame.words.passkey.manage}</a></p>`}
 ${canSignIn && html`<p><a class="btn" href="${href(frame, '/sign-in')}">${name === 'signed-out' ? message.signInAgain : frame.words.register.signIn}</a></p>`}`,
   })
 }

@@ -11,6 +11,7 @@ import {
   tryCode,
   tryPassword,
 } from '../../flows/interaction.ts'
+import { relyingPartyOf, signInWithPasskey } from '../../flows/passkey.ts'
 import { minimumLength } from '../../flows/password-policy.ts'
 import { codeLifetime } from '../../flows/verify.ts'
 import type { Interaction } from '../../model/interaction.ts'
@@ -44,7 +45,17 @@ export interface Step {
 }
 
 /** A form's fields, each at most once. */
-export type Form = (name: 'flow' | 'identifier' | 'password' | 'code' | 'want') => string
+export type Form = (name: Field) => string
+
+type Field =
+  | 'flow'
+  | 'identifier'
+  | 'password'
+  | 'code'
+  | 'want'
+  | 'challenge'
+  | 'credential'
+  | 'passkey'
 
 const signIn: Pick<Step, 'start' | 'check'> = {
   start: '/sign-in',
@@ -73,8 +84,7 @@ export const steps: readonly Step[] = [
     path: '/sign-in',
     field: 'identifier',
     isDue: () => true,
-    view: ({ frame, policy }, said) =>
-      identifierPage(frame, { ...said, kind: 'email', canRegister: policy.canRegister }),
+    view: startPage,
     submit: (visit, interaction, form) =>
       identify(visit.ctx, interaction, {
         identifier: form('identifier'),
@@ -95,6 +105,18 @@ export const steps: readonly Step[] = [
     },
   },
   code('/sign-in/code', 'sign-in', signIn),
+  {
+    ...signIn,
+    path: '/sign-in/passkey',
+    field: null,
+    isDue: () => true,
+    view: startPage,
+    submit: (visit, interaction, form) =>
+      signInWithPasskey(visit.ctx, interaction, {
+        challengeId: form('challenge'),
+        credential: form('credential'),
+      }),
+  },
   {
     ...register,
     path: '/register',
@@ -135,6 +157,15 @@ export const steps: readonly Step[] = [
   code('/forgot-password/code', 'forgot-password', recover),
   newPassword('/reset-password', 'forgot-password', recover),
 ]
+
+function startPage({ ctx, frame, policy }: Visit, said: Said & { identifier: string }): Html {
+  return identifierPage(frame, {
+    ...said,
+    kind: 'email',
+    canRegister: policy.canRegister,
+    passkeys: relyingPartyOf(ctx.config),
+  })
+}
 
 function code(
   path: CodePlace,

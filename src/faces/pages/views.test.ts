@@ -1,11 +1,13 @@
 import { brotliCompressSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
+import type { Passkey } from '../../model/passkey.ts'
 import { languages, wordsFor } from '../../words/words.ts'
-import { assets, script, stylesheet } from './assets.ts'
+import { assets, passkeyScript, script, stylesheet } from './assets.ts'
 import { brandOf, contrast } from './brand.ts'
 import { securityHeaders } from './headers.ts'
 import type { Frame, Html } from './layout.ts'
 import { errorPage, messagePage, signOutPage } from './messages.ts'
+import { passkeysPage } from './passkey-views.ts'
 import {
   codePage,
   confirmRegisterPage,
@@ -38,6 +40,19 @@ function frameOf(changes: Partial<Frame> = {}): Frame {
 const evil = `"><img src=x onerror=alert(1)>'{app}`
 const problem = (field: 'identifier' | 'password' | 'code' | null) => ({ field, text: evil })
 
+const party = { id: 'localhost', origin: 'http://localhost:3001' }
+const passkey: Passkey = {
+  id: 'a1',
+  userId: 'u1',
+  credentialId: 'AAAA',
+  publicKey: new Uint8Array(),
+  counter: 0,
+  transports: [],
+  name: evil,
+  createdAt: new Date('2026-11-22T12:00:00Z'),
+  lastUsedAt: new Date('2026-11-23T12:00:00Z'),
+}
+
 const pages: [string, (frame: Frame) => Html][] = [
   [
     'identifier',
@@ -46,9 +61,31 @@ const pages: [string, (frame: Frame) => Html][] = [
         kind: 'emailOrUsername',
         identifier: evil,
         canRegister: true,
+        passkeys: null,
         problem: problem('identifier'),
       }),
   ],
+  [
+    'identifier and passkey',
+    (frame) =>
+      identifierPage(frame, {
+        kind: 'email',
+        identifier: evil,
+        canRegister: true,
+        passkeys: party,
+        problem: { field: null, text: evil, unknownPasskey: evil },
+      }),
+  ],
+  [
+    'passkeys',
+    (frame) =>
+      passkeysPage(frame, {
+        party,
+        passkeys: [passkey, { ...passkey, name: '', lastUsedAt: null }],
+        isFresh: true,
+      }),
+  ],
+  ['old passkeys', (frame) => passkeysPage(frame, { party, passkeys: [], isFresh: false })],
   [
     'password',
     (frame) =>
@@ -82,7 +119,7 @@ const pages: [string, (frame: Frame) => Html][] = [
     (frame) => newPasswordPage(frame, { place: '/reset-password', identifier: evil, min: 8 }),
   ],
   ['forgot', (frame) => forgotPasswordPage(frame, { identifier: evil })],
-  ['message', (frame) => messagePage(frame, 'signed-out')],
+  ['message', (frame) => messagePage(frame, 'signed-out', { passkeys: true })],
   ['sign out', (frame) => signOutPage(frame, '/sign-out')],
   [
     'error',
@@ -110,7 +147,9 @@ describe.each(pages)('the %s page', (_name, view) => {
   })
 
   test('weighs less than 12 KB with style and script', () => {
-    const sizes = [String(view(frameOf())), stylesheet, script].map((part) =>
+    const page = String(view(frameOf()))
+    const scripts = [script, passkeyScript].filter(({ path }) => page.includes(path))
+    const sizes = [page, stylesheet, ...scripts].map((part) =>
       typeof part === 'string' ? brotliCompressSync(part).length : part.bodies.br.length,
     )
     expect(sizes.reduce((sum, size) => sum + size)).toBeLessThan(12 * 1024)
@@ -121,7 +160,10 @@ describe.each(pages)('the %s page', (_name, view) => {
     const tags = page.replace(/"[^"]*"/g, '""').match(/<[^>]+>/g)
     expect(tags?.join('')).not.toMatch(/ on\w+=| style=/)
     expect(page).not.toContain('javascript:')
-    expect(page.match(/<script/g)).toHaveLength(1)
+    const ours = [script, passkeyScript].map(({ path }) => `<script src="${path}" defer></script>`)
+    const scripts = page.match(/<script.*?<\/script>/gs) ?? []
+    expect(scripts).toContain(ours[0])
+    expect(ours).toEqual(expect.arrayContaining(scripts))
     expect(page.match(/<style>/g)).toHaveLength(1)
   })
 })

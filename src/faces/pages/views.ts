@@ -1,4 +1,5 @@
 import { html } from 'hono/html'
+import type { RelyingParty } from '../../flows/passkey.ts'
 import {
   accountField,
   aside,
@@ -13,6 +14,7 @@ import {
   who,
 } from './fields.ts'
 import { type Frame, fillHtml, type Html, href, layout, type Problem } from './layout.ts'
+import { passkeyForm } from './passkey-views.ts'
 
 /** What a step may have to say about the try before, or about what just happened. */
 export interface Said {
@@ -24,6 +26,8 @@ export interface IdentifierStep extends Said {
   kind: IdentifierKind
   identifier: string
   canRegister: boolean
+  /** Null where browsers have no passkeys for this server. */
+  passkeys: RelyingParty | null
 }
 
 export function identifierPage(frame: Frame, step: IdentifierStep): Html {
@@ -31,6 +35,7 @@ export function identifierPage(frame: Frame, step: IdentifierStep): Html {
   return layout(frame, {
     ...step,
     title: signIn.title,
+    usesPasskeys: step.passkeys !== null,
     body: html`${forApp(frame)}
 ${form(
   frame,
@@ -38,6 +43,7 @@ ${form(
   html`${identifierField(frame, step.kind, step.identifier, step.problem ?? null)}
 ${submit(common.continue)}`,
 )}
+${step.passkeys && passkeyForm(frame, step.passkeys, step.problem)}
 ${
   step.canRegister &&
   aside(signIn.newHere, { href: href(frame, '/register'), text: signIn.createAccount })
