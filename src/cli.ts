@@ -61,6 +61,7 @@ common(app.command('create'))
   .option('--post-logout-redirect-uri <uri...>', 'where people come back to after sign-out')
   .option('--description <text>', 'for administrators')
   .option('--id <id>', 'the id, instead of one that is made')
+  .option('--adapter', 'let it keep users, sessions and links here as an Auth.js adapter over HTTP')
   .option('--secret-stdin', 'read the secret from standard input, instead of one that is made')
   .action(async (options) => (await commands()).createApp(options))
 common(app.command('list'))
@@ -100,6 +101,16 @@ common(program.command('apply <file>'))
     'make applications, connectors, settings and users as a JSON file declares them (- for standard input)',
   )
   .action(async (file, options) => (await commands()).apply(file, options))
+
+const imports = program.command('import').description('take over the users of another system')
+common(imports.command('authjs'))
+  .description('take over the database of another Auth.js adapter; a second time adds what is new')
+  .requiredOption('--from <url>', 'its Postgres: postgres://user:password@host/name')
+  .option('--dry-run', 'say what would be done, and write nothing')
+  .option('--schema <name>', 'the schema of its tables, where several have such tables')
+  .option('--prefix <text>', "what its tables' names begin with, where several sets are there")
+  .option('--name <name>', "its name, for ids that are no UUIDs (the database's name)")
+  .action(async (options) => (await import('./cli/import-authjs.ts')).importAuthjs(options))
 
 function common(command: Command): Command {
   return command

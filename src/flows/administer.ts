@@ -14,6 +14,7 @@ import { listUsers, type User } from '../model/user.ts'
 import { isBanned } from './admit.ts'
 import { issueApiKeys, publishedKeys } from './api-keys.ts'
 import { applyDeclaration } from './apply.ts'
+import { importAuthjs, importBatch } from './import-authjs.ts'
 import { createPerson, deletePerson, findPerson, person } from './people.ts'
 
 /**
@@ -75,6 +76,8 @@ const commands = {
   }),
 
   apply: command(z.unknown(), (ctx, input) => applyDeclaration(ctx, input)),
+
+  'import.authjs': command(importBatch, importAuthjs),
 }
 
 type Commands = typeof commands

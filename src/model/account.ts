@@ -47,7 +47,7 @@ export async function createAccount(ctx: Tx, account: NewAccount): Promise<Accou
   const sealed =
     Object.keys(kept).length === 0
       ? ''
-      : seal(secretOf(ctx.config), placeOf(identity.id), JSON.stringify(kept))
+      : seal(secretOf(ctx.config), sealedPlace(identity.id), JSON.stringify(kept))
   await sql`
     insert into idp.identity_tokens (identity_id, type, issuer, scope, sealed, updated_at)
     values (${identity.id}, ${type}, ${issuer}, ${scope}, ${sealed}, ${sqlNow(ctx)})`.execute(
@@ -131,17 +131,18 @@ function toAccount(ctx: Tx, row: AccountRow): Account {
     type: row.type ?? (row.has_issuer ? 'oidc' : 'oauth'),
     scope: row.scope,
     tokens: isOpen
-      ? JSON.parse(unseal(secretOf(ctx.config), placeOf(row.id), String(row.sealed)))
+      ? JSON.parse(unseal(secretOf(ctx.config), sealedPlace(row.id), String(row.sealed)))
       : {},
   }
 }
 
-function placeOf(identityId: string): string {
+/** Where the tokens of an identity are sealed. */
+export function sealedPlace(identityId: string): string {
   return `idp.identity_tokens.sealed:${identityId}`
 }
 
 /** The `iss` of an ID token, for the record: nothing is decided by it, and the signature is not looked at. */
-function issuerOf(tokens: Json): string | null {
+export function issuerOf(tokens: Json): string | null {
   const [, body] = String(tokens.id_token ?? '').split('.')
   try {
     const claims = JSON.parse(Buffer.from(body ?? '', 'base64url').toString('utf8'))

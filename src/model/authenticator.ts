@@ -26,15 +26,10 @@ export async function createAuthenticator(
   ctx: Tx,
   authenticator: Authenticator,
 ): Promise<Authenticator> {
-  const { userId, credentialId, publicKey, counter, isBackedUp, deviceType, transports } =
-    authenticator
+  const { userId, counter, isBackedUp, transports } = authenticator
   const now = sqlNow(ctx)
   const id = ctx.random.uuid()
-  const row = {
-    credential_id: bytesOf(credentialId),
-    public_key: bytesOf(publicKey),
-    backup_eligible: deviceType === 'multiDevice',
-  }
+  const row = credentialRow(authenticator)
   await sql`
     with c as (
       insert into auth.webauthn_credentials (id, user_id, credential_id, public_key, sign_count, transports,
@@ -43,7 +38,7 @@ export async function createAuthenticator(
         ${JSON.stringify(transports)}::text::jsonb, ${row.backup_eligible}, ${isBackedUp}, ${now}, ${now})
       returning id)
     insert into idp.authenticators (credential_id, verbatim, created_at)
-    select id, ${JSON.stringify(verbatimOf(authenticator, row))}::text::jsonb, ${now} from c`.execute(
+    select id, ${JSON.stringify(row.verbatim)}::text::jsonb, ${now} from c`.execute(
     ctx.db,
   )
   const user = await findAuthjsUser(ctx, userId)
@@ -59,6 +54,16 @@ export async function createAuthenticator(
     },
   })
   return authenticator
+}
+
+/** The columns that hold what Auth.js says in texts, and beside them what they cannot give back. */
+export function credentialRow(authenticator: Authenticator) {
+  const row = {
+    credential_id: bytesOf(authenticator.credentialId),
+    public_key: bytesOf(authenticator.publicKey),
+    backup_eligible: authenticator.deviceType === 'multiDevice',
+  }
+  return { ...row, verbatim: verbatimOf(authenticator, row) }
 }
 
 /** By the id in Base64, in either alphabet. */
