@@ -1,4 +1,5 @@
 import { createServer } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Config } from '../base/config.ts'
 import { actingAs, type Context } from '../base/context.ts'
 import { createLog } from '../base/log.ts'
@@ -148,7 +149,9 @@ function endWith(
     isEnding = true
     setTimeout(() => process.exit(1), 4.5 * second).unref()
     for (const stop of stops) await stop()
-    await database.close()
+    // A statement that hangs in Postgres keeps its connection; Postgres ends it when we are gone.
+    const patience = database.kind === 'postgres' ? [pause(1 * second)] : []
+    await Promise.race([database.close(), ...patience])
     last()
     process.exit(0)
   }

@@ -5,6 +5,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { openDatabase } from '../../src/db/open.ts'
 import { createDatabase } from '../database.ts'
 import { freePort } from '../walks/machine.ts'
+import { until } from '../walks/mail.ts'
 import { folder, jsonLines, sekisho, serve } from './cli-runner.ts'
 
 const slow = 60_000
@@ -69,16 +70,23 @@ test(
     const server = await serve(['start', '--json', '--port', String(port)], { cwd, env: settings })
     const database = await openDatabase({ url })
     onTestFinished(() => database.close())
-    const locking = database.db.transaction().execute(async (tx) => {
-      await sql`lock table idp.applications`.execute(tx)
-      const stuck = sekisho(['app', 'list'], { cwd, env })
-      expect((await fetch(`http://127.0.0.1:${port}/livez`)).status).toBe(200)
+    await database.db.transaction().execute(async (tx) => {
+      await sql`lock table idp.settings`.execute(tx)
+      const at = `http://127.0.0.1:${port}`
+      const stuck = fetch(`${at}/sign-in`).catch((error) => error)
+      await until('a page that waits', async () => {
+        const { rows } = await sql`
+          select from pg_locks where relation = 'idp.settings'::regclass and not granted`.execute(
+          tx,
+        )
+        return rows.length > 0 || undefined
+      })
+      expect((await fetch(`${at}/readyz`)).status).toBe(200)
       const { code, tookMs } = await server.stop()
       expect(code).toBe(0)
       expect(tookMs).toBeLessThan(5000)
-      return stuck
+      expect(await stuck).toBeInstanceOf(Error)
     })
-    await locking
   },
   slow,
 )
