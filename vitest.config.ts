@@ -6,6 +6,7 @@ const unit = [
   'src/{base,connectors,words}/**/*.test.ts',
   'src/faces/pages/**/*.test.ts',
   'test/contract/authjs-types.test.ts',
+  'test/contract/authjs-edge.test.ts',
   'test/contract/floors.test.ts',
   'src/db/lock.test.ts',
 ]

@@ -99,13 +99,16 @@ export async function updateAuthjsSession(
     userId: session.user.id,
     sessionId: session.id,
   }
+  // The session before its token, as a sign-out's cascade takes them: the other way round the two deadlock.
   const { rows } = await sql`
-    with moved as (
-      update idp.session_tokens set expires_at = ${expiresAt}
-      where hash = ${sha256(token)} and carrier = 'authjs' and expires_at > ${sqlNow(ctx)} returning session_id),
-    s as (
+    with s as (
       update auth.sessions s set not_after = ${expiresAt}, updated_at = ${sqlNow(ctx)}
-      from moved where s.id = moved.session_id returning s.id),
+      from idp.session_tokens t
+      where s.id = t.session_id and t.hash = ${sha256(token)} and t.carrier = 'authjs' and t.expires_at > ${sqlNow(ctx)}
+      returning s.id),
+    moved as (
+      update idp.session_tokens t set expires_at = ${expiresAt} from s
+      where t.session_id = s.id and t.hash = ${sha256(token)} and t.carrier = 'authjs' returning t.hash),
     ${recording(ctx, [refreshed], sql`exists (select from s)`)}
     select id from s`.execute(ctx.db)
   return rows.length === 0 ? null : { ...session, expiresAt }
