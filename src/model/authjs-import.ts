@@ -70,13 +70,17 @@ export interface ImportState {
 
 const actor = 'system:import'
 
-/** In five queries, whatever the number of rows. */
+/**
+ * In a few queries, whatever the number of rows. Imports wait for each other, until the transaction ends: else one could see
+ * the notes of another and not its rows.
+ */
 export async function findImportState(
   ctx: Tx,
   rows: Pick<ImportRows, 'identities' | 'sessions' | 'authenticators' | 'tokens'> & {
     users: Pick<ImportedUser, 'id' | 'email'>[]
   },
 ): Promise<ImportState> {
+  await sql`select pg_advisory_xact_lock(hashtext('sekisho import'))`.execute(ctx.db)
   const ids = listed(rows.users.map(({ id }) => id))
   const emails = listed(rows.users.flatMap(({ email }) => (email === null ? [] : [email])))
   const users = await sql<{ id: string; email: string | null }>`
