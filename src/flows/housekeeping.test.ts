@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { world } from '../../test/world.ts'
 import { day, hour } from '../base/time.ts'
 import { take } from '../model/limit.ts'
+import { createPasskeyChallenge } from '../model/passkey-challenge.ts'
 import { carrySession, createSession, listSessions } from '../model/session.ts'
 import { createUser } from '../model/user.ts'
 import { createVerification } from '../model/verification.ts'
@@ -27,16 +28,21 @@ test('what is over goes, and what is in use stays', async () => {
   await createVerification(ctx, { ...code, lifetime: 1 * hour })
   await take(ctx, 'send:ann@example.com', { limit: 5, window: 1 * hour })
 
+  const question = { type: 'authentication', holder: 'a page', userId: null } as const
+  await createPasskeyChallenge(ctx, { ...question, relyingPartyId: 'localhost' })
+
   expect(Object.values(await tidy(ctx)).every((count) => count === 0)).toBe(true)
 
   pass(2 * day)
   await createVerification(ctx, { ...code, lifetime: 1 * hour })
+  await createPasskeyChallenge(ctx, { ...question, relyingPartyId: 'localhost' })
   expect(await tidy(ctx)).toEqual({
     'idp.tokens': 0,
     'idp.verifications': 1,
     'idp.interactions': 0,
     'idp.session_tokens': 1,
     'idp.limits': 1,
+    'auth.webauthn_challenges': 1,
     'auth.flow_state': 0,
     'auth.sessions': 1,
   })

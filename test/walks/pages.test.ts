@@ -215,7 +215,9 @@ describe.skipIf(!machineHas('Chromium'))('the hosted pages in a browser', () => 
         const isWide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth)
         expect(isWide, `${title} scrolls sideways`).toBe(false)
         const small = await page.$$eval('.btn, .toggle, .field input', (all) =>
-          all.filter((one) => one.getBoundingClientRect().height < 44).map((one) => one.outerHTML),
+          all
+            .filter((one) => one.checkVisibility() && one.getBoundingClientRect().height < 44)
+            .map((one) => one.outerHTML),
         )
         expect(small).toEqual([])
         const { violations, passes } = await new AxeBuilder({ page }).analyze()
