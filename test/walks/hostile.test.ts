@@ -4,6 +4,8 @@ import { createApp, createContext } from '../../src/main.ts'
 import { databaseKind, withDatabase } from '../database.ts'
 import { query } from './ledger.ts'
 import {
+  accountRoutes,
+  authjs,
   authorizationRequest,
   type Bearer,
   bookstore,
@@ -26,6 +28,7 @@ let stage: Stage
 let gotrue: Route[]
 let oidc: Route[]
 let pages: Route[]
+let account: Route[]
 const database = withDatabase()
 const credentials: Record<Bearer, string | null> = {
   nobody: null,
@@ -41,14 +44,15 @@ beforeAll(async () => {
   gotrue = gotrueRoutes(routes)
   oidc = oidcRoutes(routes)
   pages = pageRoutes(routes)
+  account = accountRoutes(routes)
   expect([gotrue.length > 50, oidc.length > 4, pages.length > 10]).toEqual([true, true, true])
   stage = await setStage(databaseKind(), { apply: { applications: [bookstore] } })
-  const account = await createAccount(stage.server)
+  const ann = await createAccount(stage.server)
   credentials.admin = `Bearer ${stage.server.serviceRoleKey}`
   const answer = await fetch(`${stage.server.url}/auth/v1/token?grant_type=password`, {
     method: 'POST',
     headers: { 'content-type': json },
-    body: JSON.stringify(account),
+    body: JSON.stringify(ann),
   })
   credentials.user = `Bearer ${(await answer.json()).access_token}`
 }, 120_000)
@@ -112,6 +116,40 @@ describe.each(nonsense)('$name', (what) => {
     expect(await counts()).toEqual(before)
   }, 60_000)
 
+  test('what scripts and accounts ask for is refused, or leads to the sign-in', async () => {
+    const found: unknown[] = []
+    const before = await counts()
+    for (const route of account) {
+      const answer = await send(route, what, { origin: stage.server.url })
+      const body = await answer.text()
+      const isRefused = isClientError(answer) && /^\{"code":"\w+"|<h1/m.test(body)
+      const isSentToSignIn = answer.status === 303 && answer.headers.get('location') === '/sign-in'
+      // A passkey may be asked for before anything else: without a sign-in under way it begins one.
+      const isBegun = answer.status === 200 && route.path === '/sign-in/passkey/options'
+      if (!isRefused && !isSentToSignIn && !isBegun) {
+        found.push({ ...route, status: answer.status, body })
+      }
+    }
+    expect(found).toEqual([])
+    expect(await counts()).toEqual(before)
+  }, 60_000)
+
+  test('the adapter over HTTP refuses it with a code and a sentence', async () => {
+    const found: unknown[] = []
+    const before = await counts()
+    for (const route of authjs) {
+      // Its users may have further fields and no address: a strange one is no nonsense there.
+      if (what.name === 'a poisoned prototype' && route.path.endsWith('/createUser')) continue
+      const answer = await send(route, what)
+      const body = await shapeOf(answer)
+      if (!isClientError(answer) || !JSON.stringify(body).includes('"code"')) {
+        found.push({ ...route, status: answer.status, body })
+      }
+    }
+    expect(found).toEqual([])
+    expect(await counts()).toEqual(before)
+  }, 60_000)
+
   test('the hosted pages refuse it with a page', async () => {
     const found: unknown[] = []
     const before = await counts()
@@ -132,6 +170,14 @@ describe.each(nonsense)('$name', (what) => {
     expect(found).toEqual([])
     expect(await counts()).toEqual(before)
   }, 60_000)
+})
+
+test('a poisoned prototype gives a user of the adapter nothing', async () => {
+  const what = nonsense.find(({ name }) => name === 'a poisoned prototype')
+  const route: Route = { method: 'POST', path: '/api/authjs/createUser', as: 'app' }
+  const answer = await send(route, what ?? expect.fail('it is on the list'))
+  const { result } = await answer.json()
+  expect([answer.status, result.email]).toEqual([200, null])
 })
 
 describe('with a sign-in under way', () => {

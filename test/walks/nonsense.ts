@@ -10,7 +10,10 @@ export interface Route {
 }
 
 const unknown = '00000000-0000-4000-8000-000000000000'
-export const bookstore = application('bookstore', 'http://localhost:9', '/callback')
+export const bookstore = {
+  ...application('bookstore', 'http://localhost:9', '/callback'),
+  customClientMetadata: { isAuthjsAdapter: true },
+}
 
 /** GoTrue's routes that take a body: those that stand in the app, each with and without a bearer, and their variants. */
 export function gotrueRoutes(all: readonly RouteOfApp[]): Route[] {
@@ -41,11 +44,27 @@ export function oidcRoutes(all: readonly RouteOfApp[]): Route[] {
 
 /** What people see; signing out needs no field, so nonsense around it is passed over. */
 export function pageRoutes(all: readonly RouteOfApp[]): Route[] {
-  return writing(all).filter(
-    ({ path }) =>
-      !/^\/(?:auth\/v1|oidc\/token|oidc\/me|api|console|sign-out$|oidc\/session)/.test(path),
-  )
+  const others =
+    /^\/(?:auth\/v1|oidc\/token|oidc\/me|api|console|account|sign-out$|oidc\/session)|passkey/
+  return writing(all).filter(({ path }) => !others.test(path))
 }
+
+/** What the pages' script asks, and the account of somebody who is not signed in. */
+export function accountRoutes(all: readonly RouteOfApp[]): Route[] {
+  return writing(all).filter(({ path }) => /^\/(?:account|sign-in\/passkey)\//.test(path))
+}
+
+/** The adapter over HTTP, for nobody and for an application that may use it. */
+export const authjs: Route[] = [
+  ...['messages', 'createUser', 'getUser', 'getUserByEmail', 'getUserByAccount', 'updateUser'],
+  ...['deleteUser', 'linkAccount', 'unlinkAccount', 'createSession', 'getSessionAndUser'],
+  ...['updateSession', 'deleteSession', 'createVerificationToken', 'useVerificationToken'],
+  ...['getAccount', 'createAuthenticator', 'getAuthenticator', 'listAuthenticatorsByUserId'],
+  ...['updateAuthenticatorCounter', 'toString', '__proto__', '%00', '%ff'],
+].flatMap((method): Route[] => [
+  { method: 'POST', path: `/api/authjs/${method}` },
+  { method: 'POST', path: `/api/authjs/${method}`, as: 'app' },
+])
 
 interface RouteOfApp {
   method: string

@@ -30,7 +30,14 @@ export async function run(
     cwd,
     env,
     patienceMs = 60_000,
-  }: { cwd: string; env: Record<string, string>; patienceMs?: number },
+    readyWhen,
+  }: {
+    cwd: string
+    env: Record<string, string>
+    patienceMs?: number
+    /** For a program that prints no JSON: a line like this one says that it is ready. */
+    readyWhen?: RegExp
+  },
 ): Promise<Running> {
   const child = spawn(command, args, {
     cwd,
@@ -64,11 +71,12 @@ export async function run(
       const value = parsed(line)
       if (value === null) {
         log += `${line}\n`
-        return
+        if (!readyWhen?.test(line)) return
+      } else {
+        lines.push(value)
       }
-      lines.push(value)
       clearTimeout(timer)
-      resolve(value)
+      resolve(value ?? {})
     })
   })
   return {
