@@ -34,7 +34,7 @@ describe.runIf(machineHas('Chromium'))('Next.js with next-auth 4', () => {
     await page.getByText(`You are ${account.email}.`).waitFor()
     expect(await sessionsOf(account.email)).toEqual([{ user_id: account.id }])
     await page.getByRole('button', { name: 'Sign out' }).click()
-    await page.getByRole('heading', { name: 'The club' }).waitFor()
+    await page.getByRole('heading', { name: 'The club', exact: true }).waitFor()
     expect(await sessionsOf(account.email)).toEqual([])
   }, 60_000)
 
@@ -51,7 +51,7 @@ describe.runIf(machineHas('Chromium'))('Next.js with next-auth 4', () => {
     })
     expect(gone.status).toBe(200)
     await page.reload()
-    await page.getByRole('heading', { name: 'The club' }).waitFor()
+    await page.getByRole('heading', { name: 'The club', exact: true }).waitFor()
   }, 60_000)
 
   function sessionsOf(email: string) {

@@ -45,7 +45,7 @@ describe.runIf(machineHas('Chromium'))('Next.js with next-auth 5', () => {
     expect(keys).toHaveLength(1)
 
     await page.getByRole('button', { name: 'Sign out' }).click()
-    await page.getByRole('heading', { name: 'The club' }).waitFor()
+    await page.getByRole('heading', { name: 'The club', exact: true }).waitFor()
     expect(await sessionsOf(account.id)).toEqual([])
 
     await page.getByRole('button', { name: 'Use a passkey' }).click()
@@ -55,7 +55,7 @@ describe.runIf(machineHas('Chromium'))('Next.js with next-auth 5', () => {
     await signOutEverywhere(account)
     expect(await sessionsOf(account.id)).toEqual([])
     await page.reload()
-    await page.getByRole('heading', { name: 'The club' }).waitFor()
+    await page.getByRole('heading', { name: 'The club', exact: true }).waitFor()
     expect(await eventsOf(account.id)).toEqual(
       expect.arrayContaining(['identity.linked', 'factor.created', 'session.ended']),
     )
