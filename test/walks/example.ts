@@ -7,8 +7,16 @@ import { node, top } from './machine.ts'
 import { type Running, run, runToEnd } from './process.ts'
 
 /** The folder of an example, with the dependencies that its lock file names. */
-export async function installedExample(name: string): Promise<string> {
-  const folder = join(top, 'examples', name)
+export function installedExample(name: string): Promise<string> {
+  return installedFolder(join(top, 'examples', name), name)
+}
+
+/** Other projects' adapters, which the contract of ours is run against. */
+export function installedPeers(): Promise<string> {
+  return installedFolder(join(top, 'test/peers'), 'peers')
+}
+
+async function installedFolder(folder: string, name: string): Promise<string> {
   const lock = createHash('sha256')
     .update(readFileSync(join(folder, 'package-lock.json')))
     .digest('hex')
