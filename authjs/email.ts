@@ -7,8 +7,8 @@ export interface SekishoEmailOptions {
   /** The server: `https://id.example.com`. */
   url: string
   /** The application, and its secret; the links must lead to an origin of its redirect URIs. */
-  clientId: string
-  clientSecret: string
+  applicationId: string
+  applicationSecret: string
   /** Another id needs no change at the server: it is a part of the link. */
   id?: string
   name?: string
@@ -28,12 +28,18 @@ export interface SentLink {
 
 /** The e-mail provider for `@auth/core` and next-auth 4 and 5. */
 export function sekishoEmail(options: SekishoEmailOptions) {
-  const { id = 'email', name = 'Email', maxAge = 10 * 60, clientId, clientSecret } = options
+  const {
+    id = 'email',
+    name = 'Email',
+    maxAge = 10 * 60,
+    applicationId,
+    applicationSecret,
+  } = options
   if (!URL.canParse(options.url)) {
     throw new TypeError("sekishoEmail: `url` is missing, e.g. 'https://id.example.com'.")
   }
-  if (!clientId || !clientSecret) {
-    throw new TypeError('sekishoEmail: `clientId` and `clientSecret` are missing.')
+  if (!applicationId || !applicationSecret) {
+    throw new TypeError('sekishoEmail: `applicationId` and `applicationSecret` are missing.')
   }
   return {
     id: id as 'email',
@@ -54,12 +60,12 @@ export function sekishoEmail(options: SekishoEmailOptions) {
 }
 
 async function send(options: SekishoEmailOptions, link: SentLink): Promise<void> {
-  const { clientId, clientSecret, fetch = globalThis.fetch } = options
+  const { applicationId, applicationSecret, fetch = globalThis.fetch } = options
   const locale = options.locale ?? link.request?.headers.get('accept-language') ?? undefined
   const answer = await fetch(new URL('/api/authjs/messages', options.url), {
     method: 'POST',
     headers: {
-      authorization: `Basic ${basic(clientId, clientSecret)}`,
+      authorization: `Basic ${btoa(`${encodeURIComponent(applicationId)}:${encodeURIComponent(applicationSecret)}`)}`,
       'content-type': 'application/json',
     },
     body: JSON.stringify({ to: link.identifier, url: link.url, locale }),
@@ -69,13 +75,4 @@ async function send(options: SekishoEmailOptions, link: SentLink): Promise<void>
   const { code = 'unknown' }: { code?: string } = await answer.json().catch(() => ({}))
   // Neither address nor link: Auth.js logs this.
   throw new Error(`Sekisho did not send the link: ${answer.status} ${code}.`)
-}
-
-/** RFC 6749 § 2.3.1: both halves as in a form, then Base64. */
-function basic(id: string, secret: string): string {
-  return btoa(`${formEncoded(id)}:${formEncoded(secret)}`)
-}
-
-function formEncoded(text: string): string {
-  return new URLSearchParams({ text }).toString().slice('text='.length)
 }

@@ -1,10 +1,22 @@
 import type { NextAuthConfig } from 'next-auth-v5'
 import type { Adapter } from 'next-auth-v5/adapters'
+import { sekishoEmail } from '../../authjs/email.ts'
 import { sekishoAdapter } from '../../authjs/index.ts'
+import { sekisho } from '../../authjs/provider.ts'
 
 export const adapter: Required<Adapter> = sekishoAdapter({ database: 'postgres://localhost/club' })
 
-export const config: NextAuthConfig = { adapter, providers: [] }
+export const config: NextAuthConfig = {
+  adapter,
+  providers: [
+    sekisho({ issuer: 'https://id.example.com/oidc', clientId: 'club', clientSecret: 'secret' }),
+    sekishoEmail({
+      url: 'https://id.example.com',
+      applicationId: 'club',
+      applicationSecret: 'secret',
+    }),
+  ],
+}
 
 // @ts-expect-error A user without an id is none of Auth.js: if this line compiles, the others prove nothing.
 export const wrong: Adapter = { getUser: async () => ({ name: 'Ann' }) }

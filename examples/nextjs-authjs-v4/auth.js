@@ -14,7 +14,7 @@ export function authOptions() {
 /** @returns {import('next-auth').NextAuthOptions} */
 function read(environment) {
   const { SEKISHO_URL: url = 'http://localhost:3001' } = environment
-  const { APP_ID: clientId = '', APP_SECRET: clientSecret = '' } = environment
+  const { APP_ID: id = '', APP_SECRET: secret = '' } = environment
   return {
     adapter: sekishoAdapter({
       database: environment.DATABASE_URL ?? '',
@@ -24,12 +24,12 @@ function read(environment) {
     providers: [
       sekishoV4({
         issuer: `${url}/oidc`,
-        clientId,
-        clientSecret,
+        clientId: id,
+        clientSecret: secret,
         // Both sides are the same table of users: one address is one person.
         allowDangerousEmailAccountLinking: true,
       }),
-      sekishoEmail({ url, clientId, clientSecret }),
+      sekishoEmail({ url, applicationId: id, applicationSecret: secret }),
     ],
     pages: { signIn: '/', verifyRequest: '/sent' },
   }

@@ -7,8 +7,8 @@ import Passkey from 'next-auth/providers/passkey'
 
 const {
   SEKISHO_URL: url = 'http://localhost:3001',
-  AUTH_SEKISHO_ID: clientId = '',
-  AUTH_SEKISHO_SECRET: clientSecret = '',
+  AUTH_SEKISHO_ID: id = '',
+  AUTH_SEKISHO_SECRET: secret = '',
 } = process.env
 
 let adapter
@@ -26,12 +26,12 @@ export const { handlers, auth, signIn, signOut } = NextAuth(() => {
     providers: [
       sekisho({
         issuer: `${url}/oidc`,
-        clientId,
-        clientSecret,
+        clientId: id,
+        clientSecret: secret,
         // Both sides are the same table of users: one address is one person.
         allowDangerousEmailAccountLinking: true,
       }),
-      sekishoEmail({ url, clientId, clientSecret }),
+      sekishoEmail({ url, applicationId: id, applicationSecret: secret }),
       Passkey,
     ],
     pages: { signIn: '/', verifyRequest: '/sent' },
