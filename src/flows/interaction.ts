@@ -1,7 +1,7 @@
 import { type Context, type Tx, transaction } from '../base/context.ts'
 import { Fault } from '../base/fault.ts'
 import { hashPassword } from '../base/password.ts'
-import { day, hour, minute } from '../base/time.ts'
+import { day } from '../base/time.ts'
 import {
   createInteraction,
   finishInteraction,
@@ -11,7 +11,6 @@ import {
   spendProof,
   updateInteraction,
 } from '../model/interaction.ts'
-import { take } from '../model/limit.ts'
 import { carrySession, type Session } from '../model/session.ts'
 import { findSettings } from '../model/settings.ts'
 import { isEmail, normalEmail, type User } from '../model/user.ts'
@@ -113,7 +112,7 @@ export async function requestCodeAgain(
   return sendCode(ctx, interaction, { email, purpose, speech })
 }
 
-/** Signs in with the password. Throws what `signInWithPassword` throws, and `over_request_rate_limit`. */
+/** Signs in with the password. Throws what `signInWithPassword` throws. */
 export async function tryPassword(
   ctx: Context,
   interaction: Interaction,
@@ -122,7 +121,6 @@ export async function tryPassword(
   const policy = await findPolicy(ctx)
   if (!policy.canSignIn || !policy.password) throw new Fault('email_provider_disabled')
   const email = identifierOf(interaction)
-  await limitPasswords(ctx, email)
   const { session } = await signInWithPassword(ctx, {
     email,
     password,
@@ -273,24 +271,6 @@ function identifierOf(interaction: Interaction): string {
 
 function applicationOf({ applicationId }: Interaction): { applicationId?: string } {
   return applicationId === null ? {} : { applicationId }
-}
-
-/**
- * Ten tries in five minutes for an account from one place, a hundred an hour from everywhere: who guesses is
- * stopped, and who is guessed at can still sign in from home. Known and unknown addresses count alike.
- */
-async function limitPasswords(ctx: Context, email: string): Promise<void> {
-  const place = ctx.client.ip ?? 'nowhere'
-  const limits = [
-    { key: `password:${email}:${place}`, limit: 10, window: 5 * minute },
-    { key: `password:${email}`, limit: 100, window: 1 * hour },
-  ]
-  for (const { key, ...bounds } of limits) {
-    const taken = await take(ctx, key, bounds)
-    if (!taken.allowed) {
-      throw new Fault('over_request_rate_limit', { retryAfter: taken.retryAfter })
-    }
-  }
 }
 
 async function findPolicy(ctx: Context): Promise<SignInPolicy> {

@@ -2,7 +2,7 @@ import { hashSync as bcrypt } from '@node-rs/bcrypt'
 import { expect, test } from 'vitest'
 import { world } from '../../test/world.ts'
 import { hashPassword } from '../base/password.ts'
-import { after, day } from '../base/time.ts'
+import { after, day, minute } from '../base/time.ts'
 import { listSessions } from '../model/session.ts'
 import { createUser, findUser, updateUser } from '../model/user.ts'
 import { signInWithPassword } from './sign-in.ts'
@@ -84,4 +84,26 @@ test("GoTrue's bcrypt hash signs in, and is replaced by ours", async () => {
   await signInWithPassword(ctx, credentials)
   expect((await findUser(ctx, ann.id))?.passwordHash).toMatch(/^\$argon2id\$/)
   await signInWithPassword(ctx, credentials)
+})
+
+test('whoever guesses passwords is stopped, and nobody else', async () => {
+  const { ctx, pass } = await withAnn()
+  for (const email of ['ann@example.com', 'nobody@example.com']) {
+    const guess = { email, password: 'wrong horse' }
+    for (let tries = 0; tries < 10; tries += 1) {
+      await expect(signInWithPassword(ctx, guess)).rejects.toMatchObject({
+        code: 'invalid_credentials',
+      })
+    }
+    await expect(signInWithPassword(ctx, guess)).rejects.toMatchObject({
+      code: 'over_request_rate_limit',
+    })
+  }
+  await expect(signInWithPassword(ctx, credentials)).rejects.toMatchObject({
+    code: 'over_request_rate_limit',
+  })
+  const elsewhere = { ...ctx, client: { ...ctx.client, ip: '192.0.2.2' } }
+  await expect(signInWithPassword(elsewhere, credentials)).resolves.toBeDefined()
+  pass(5 * minute)
+  await expect(signInWithPassword(ctx, credentials)).resolves.toBeDefined()
 })

@@ -1,8 +1,16 @@
 import { type Context, transaction } from '../base/context.ts'
 import { Fault } from '../base/fault.ts'
 import { hashPassword, isOutdated, passwordMatches } from '../base/password.ts'
+import { hour, minute } from '../base/time.ts'
+import { refusedFor, take } from '../model/limit.ts'
 import type { Session } from '../model/session.ts'
-import { findUserByEmail, findUserByPhone, replacePasswordHash, type User } from '../model/user.ts'
+import {
+  findUserByEmail,
+  findUserByPhone,
+  normalEmail,
+  replacePasswordHash,
+  type User,
+} from '../model/user.ts'
 import { admit, refuseBanned } from './admit.ts'
 
 export type PasswordCredentials =
@@ -17,22 +25,27 @@ export interface SignedIn {
 
 /**
  * Signs in with a password: `invalid_credentials` for an unknown account, one without password and a wrong one, all
- * after the same time; then what `admit` refuses. A hash of another scheme is replaced on the way.
+ * after the same time; then what `admit` refuses. Whoever guesses gets `over_request_rate_limit`, whether the account
+ * exists or not. A hash of another scheme is replaced on the way.
  */
 export async function signInWithPassword(
   ctx: Context,
   credentials: PasswordCredentials,
 ): Promise<SignedIn> {
   const byEmail = 'email' in credentials
-  const user = byEmail
-    ? await findUserByEmail(ctx, credentials.email)
-    : await findUserByPhone(ctx, credentials.phone)
   const { password, applicationId } = credentials
+  const identifier = byEmail ? normalEmail(credentials.email) : credentials.phone
+  refuseGuesser(ctx, identifier)
+  const user = byEmail
+    ? await findUserByEmail(ctx, identifier)
+    : await findUserByPhone(ctx, identifier)
   // An unknown address costs as much time as a wrong password.
   const matches = await passwordMatches(password, user?.passwordHash ?? null)
   if (user !== null && user.passwordHash !== null) refuseBanned(ctx, user)
-  if (user === null || user.passwordHash === null || !matches)
+  if (user === null || user.passwordHash === null || !matches) {
+    await countGuess(ctx, identifier)
     throw new Fault('invalid_credentials')
+  }
   const fresh = isOutdated(user.passwordHash) ? await hashPassword(password) : null
   const session = await transaction(ctx, async (ctx) => {
     if (fresh !== null)
@@ -44,4 +57,28 @@ export async function signInWithPassword(
     })
   })
   return { user, session }
+}
+
+/**
+ * Ten wrong passwords in five minutes for an account from one place, a hundred an hour from everywhere (NIST SP 800-63B
+ * § 3.2.2): who guesses is stopped, and who signs in often is not. Unknown accounts count alike.
+ */
+function limitsOf(ctx: Context, identifier: string) {
+  return [
+    { key: `password:${identifier}:${ctx.client.ip ?? 'nowhere'}`, limit: 10, window: 5 * minute },
+    { key: `password:${identifier}`, limit: 100, window: 1 * hour },
+  ]
+}
+
+/** Keeps a guesser out, also with the right password. It asks no database. */
+function refuseGuesser(ctx: Context, identifier: string): void {
+  const retryAfter = Math.max(...limitsOf(ctx, identifier).map(({ key }) => refusedFor(ctx, key)))
+  if (retryAfter > 0) throw new Fault('over_request_rate_limit', { retryAfter })
+}
+
+async function countGuess(ctx: Context, identifier: string): Promise<void> {
+  for (const { key, ...bounds } of limitsOf(ctx, identifier)) {
+    const taken = await take(ctx, key, bounds)
+    if (!taken.allowed) throw new Fault('over_request_rate_limit', { retryAfter: taken.retryAfter })
+  }
 }
