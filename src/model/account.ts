@@ -3,8 +3,8 @@ import type { Tx } from '../base/context.ts'
 import { seal, secretOf, unseal } from '../base/crypto.ts'
 import { findAuthjsUser } from './authjs-user.ts'
 import { sqlNow } from './clock.ts'
-import { type Audit, record } from './event.ts'
-import { createIdentity, deleteIdentity, updateProviders } from './identity.ts'
+import { type Audit, record, recording } from './event.ts'
+import { deleteIdentity, updateProviders, writingProviders } from './identity.ts'
 import type { Json } from './user.ts'
 import { isUuid } from './uuid.ts'
 
@@ -30,37 +30,39 @@ export function isReservedProvider(provider: string): boolean {
 }
 
 /**
- * Links an account: it is inserted, never taken over. To be called in a transaction. Throws a unique violation when
- * somebody has the identity, and a foreign key violation when there is no such user.
+ * Links an account in one statement: it is inserted, never taken over. Throws a unique violation when somebody has the
+ * identity, and a foreign key violation when there is no such user.
  */
 export async function createAccount(ctx: Tx, account: NewAccount): Promise<Account> {
   const { userId, provider, subject, type, scope, tokens } = account
+  const id = ctx.random.uuid()
   const issuer = issuerOf(tokens)
-  const identity = await createIdentity(ctx, {
-    userId,
-    provider,
-    subject,
-    // No address: GoTrue links by the addresses of identities, and nobody proved one here.
-    data: { sub: subject, ...(issuer === null ? {} : { iss: issuer }) },
-  })
   const kept = ctx.config.secret === '' ? {} : tokens
   const sealed =
     Object.keys(kept).length === 0
       ? ''
-      : seal(secretOf(ctx.config), sealedPlace(identity.id), JSON.stringify(kept))
-  await sql`
-    insert into idp.identity_tokens (identity_id, type, issuer, scope, sealed, updated_at)
-    values (${identity.id}, ${type}, ${issuer}, ${scope}, ${sealed}, ${sqlNow(ctx)})`.execute(
-    ctx.db,
-  )
-  await updateProviders(ctx, userId)
-  const made = { identityId: identity.id, userId, provider, subject, type, scope, tokens: kept }
-  await record(ctx, {
-    type: 'identity.linked',
+      : seal(secretOf(ctx.config), sealedPlace(id), JSON.stringify(kept))
+  // No address: GoTrue links by the addresses of identities, and nobody proved one here.
+  const data = { sub: subject, ...(issuer === null ? {} : { iss: issuer }) }
+  const made = { identityId: id, userId, provider, subject, type, scope, tokens: kept }
+  const linked = {
+    type: 'identity.linked' as const,
     userId,
-    details: { provider, identityId: identity.id },
+    details: { provider, identityId: id },
     audit: await auditOf(ctx, 'identity_linked', made),
-  })
+  }
+  const now = sqlNow(ctx)
+  await sql`
+    with made as (
+      insert into auth.identities (id, user_id, provider, provider_id, identity_data, last_sign_in_at, created_at, updated_at)
+      values (${id}, ${userId}, ${provider}, ${subject}, ${JSON.stringify(data)}::text::jsonb, ${now}, ${now}, ${now})
+      returning id, user_id, provider, created_at),
+    kept as (
+      insert into idp.identity_tokens (identity_id, type, issuer, scope, sealed, updated_at)
+      select id, ${type}, ${issuer}, ${scope}, ${sealed}, ${now} from made),
+    ${writingProviders(ctx, userId, sql`select provider, created_at from made`)},
+    ${recording(ctx, [linked], sql`exists (select from made)`)}
+    select id from made`.execute(ctx.db)
   return made
 }
 

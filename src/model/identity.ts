@@ -1,4 +1,4 @@
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import type { Tx } from '../base/context.ts'
 import { sqlNow } from './clock.ts'
 import type { Json } from './user.ts'
@@ -108,14 +108,29 @@ export async function deleteIdentityOf(
 
 /** Writes into the user's metadata of which providers its identities are, the oldest first (reference/gotrue.md § 3.3). */
 export async function updateProviders(ctx: Tx, userId: string): Promise<void> {
-  await sql`
-    with named as (
+  await sql`with ${writingProviders(ctx, userId)} select 1`.execute(ctx.db)
+}
+
+/**
+ * The same as common table expressions, for the statement that makes an identity: it does not see its own rows, and
+ * selects `provider, created_at` of them as `more`.
+ */
+export function writingProviders(
+  ctx: Tx,
+  userId: string,
+  more: RawBuilder<unknown> = sql`select null::text, null::timestamptz where false`,
+): RawBuilder<unknown> {
+  return sql`named as (
       select coalesce(jsonb_agg(provider order by first, provider), '[]') as providers
-      from (select provider, min(created_at) as first from auth.identities where user_id = ${userId} group by provider) i)
-    update auth.users u set raw_app_meta_data = case
+      from (
+        select provider, min(created_at) as first
+        from (select provider, created_at from auth.identities where user_id = ${userId} union all ${more}) i
+        group by provider) p),
+    provided as (
+      update auth.users u set raw_app_meta_data = case
         when providers = '[]' then coalesce(raw_app_meta_data, '{}') - 'provider' - 'providers'
         else coalesce(raw_app_meta_data, '{}') || jsonb_build_object('providers', providers, 'provider',
           case when providers @> (raw_app_meta_data->'provider') then raw_app_meta_data->'provider' else providers->0 end)
       end, updated_at = ${sqlNow(ctx)}
-    from named where u.id = ${userId}`.execute(ctx.db)
+      from named where u.id = ${userId})`
 }

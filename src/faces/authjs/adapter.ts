@@ -67,7 +67,7 @@ export function adapterOver(open: () => Promise<Tx>): SekishoAdapter {
   return {
     createUser: method(async (ctx, user) => {
       const input = newUser(user)
-      return adapterUser(await inTransaction(ctx, (ctx) => createAuthjsUser(ctx, input)))
+      return adapterUser(await createAuthjsUser(ctx, input))
     }),
 
     getUser: method(async (ctx, id) => orNull(await findAuthjsUser(ctx, String(id)), adapterUser)),
@@ -100,7 +100,7 @@ export function adapterOver(open: () => Promise<Tx>): SekishoAdapter {
       if (isReservedProvider(input.provider))
         throw new Fault('input_invalid', { field: 'provider' })
       if (!isUuid(input.userId)) throw new Fault('user_not_found')
-      return adapterAccount(await inTransaction(ctx, (ctx) => createAccount(ctx, input)))
+      return adapterAccount(await createAccount(ctx, input))
     }),
 
     unlinkAccount: method(async (ctx, account) => {
