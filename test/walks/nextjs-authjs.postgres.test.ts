@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { closeBrowser, keepPicture, openBrowser } from './browser.ts'
 import { query } from './ledger.ts'
 import { machineHas } from './machine.ts'
-import { type Club, giveKey, openClub, signInByLink, signInByPage } from './nextjs.ts'
+import { adapterOf, type Club, giveKey, openClub, signInByLink, signInByPage } from './nextjs.ts'
 import { createAccount, freshEmail } from './stage.ts'
 
 describe.runIf(machineHas('Chromium'))('Next.js with next-auth 5', () => {
@@ -61,7 +61,7 @@ describe.runIf(machineHas('Chromium'))('Next.js with next-auth 5', () => {
     )
   }, 60_000)
 
-  test('a magic link comes by our connector, and signs in once', async () => {
+  test('a magic link comes by our connector, signs in once, and its session is ended over HTTP', async () => {
     const email = freshEmail()
     const link = await signInByLink(page, club, email)
     await page.getByText(`You are ${email}.`).waitFor()
@@ -71,7 +71,9 @@ describe.runIf(machineHas('Chromium'))('Next.js with next-auth 5', () => {
       [email],
     )
     expect(users).toHaveLength(1)
-    expect(await sessionsOf(users?.[0]?.id ?? '')).toHaveLength(1)
+    const userId = users?.[0]?.id ?? ''
+    const adapter = adapterOf(club)
+    expect(await adapter.listSessions(userId)).toHaveLength(1)
 
     const other = await openBrowser({ scripts: true })
     try {
@@ -80,6 +82,26 @@ describe.runIf(machineHas('Chromium'))('Next.js with next-auth 5', () => {
       expect(second.url()).toContain('error=Verification')
     } finally {
       await other.close()
+    }
+
+    await adapter.deleteSessions(userId)
+    await page.reload()
+    await page.getByRole('heading', { name: 'The club', exact: true }).waitFor()
+  }, 60_000)
+
+  test('without scripts the hosted page signs in, and the club out', async () => {
+    const plain = await openBrowser({ scripts: false })
+    try {
+      const visit = await plain.newPage()
+      await visit.goto(club.home)
+      const account = await createAccount(club.stage.server)
+      await signInByPage(visit, account)
+      await visit.getByText(`You are ${account.email}.`).waitFor()
+      await visit.getByRole('button', { name: 'Sign out' }).click()
+      await visit.getByRole('heading', { name: 'The club', exact: true }).waitFor()
+      expect(await sessionsOf(account.id)).toEqual([])
+    } finally {
+      await plain.close()
     }
   }, 60_000)
 

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { BrowserContext, Page } from 'playwright-core'
+import { type SekishoAdapter, sekishoHttpAdapter } from '../../authjs/http.ts'
 import { installedExample } from './example.ts'
 import { freePort, node, top } from './machine.ts'
 import { type Running, run, runToEnd } from './process.ts'
@@ -12,6 +13,7 @@ import { type Application, application, type Stage, setStage } from './stage.ts'
 export interface Club {
   stage: Stage
   home: string
+  application: Application
   clear(): Promise<void>
 }
 
@@ -42,6 +44,7 @@ export async function openClub(name: ClubName): Promise<Club> {
   return {
     stage,
     home,
+    application: club,
     async clear() {
       await app.stop()
       await stage.clear()
@@ -90,6 +93,15 @@ function hashOf(folder: string): string {
     hash.update(path).update(readFileSync(path))
   }
   return hash.digest('hex')
+}
+
+/** What the club's application may do over HTTP. */
+export function adapterOf({ stage, application: { id, secret } }: Club): SekishoAdapter {
+  return sekishoHttpAdapter({
+    url: stage.server.url,
+    applicationId: id,
+    applicationSecret: secret,
+  })
 }
 
 /** From the club's doors over the hosted page, with a password, and back. */
