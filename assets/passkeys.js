@@ -46,7 +46,7 @@ async function offer() {
 }
 
 // A key made for one name never answers to another.
-if (self.PublicKeyCredential && (location.hostname === rp || location.hostname.endsWith(`.${rp}`))) {
+if (self.PublicKeyCredential && location.hostname === rp) {
   form.hidden = false
   const button = form.querySelector('button')
   button.onclick = async () => {

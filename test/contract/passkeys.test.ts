@@ -125,6 +125,20 @@ describe('signing in with a passkey', () => {
     expect(answers.some((page) => titleOf(page) === 'You are signed in')).toBe(true)
   })
 
+  test('of two answers with one count, given at the same time, one is a copy', async () => {
+    const scene = await world()
+    const { id, key } = await ann(scene)
+    const visitors = [visitorOf(scene), visitorOf(scene)]
+    const questions = await Promise.all(visitors.map((visitor) => ask(visitor)))
+    await Promise.all(
+      visitors.map((visitor, index) => {
+        const question = questions[index] as Question
+        return tell(visitor, question, key.answer(question.options.challenge, here, { counter: 6 }))
+      }),
+    )
+    expect(await listSessions(scene.ctx, id)).toHaveLength(1)
+  })
+
   test('a wrong answer spends the question, too', async () => {
     const scene = await world()
     const { id, key } = await ann(scene)
@@ -343,6 +357,12 @@ describe('a user’s own passkeys', () => {
     expect((await visitor.open('/account/passkeys')).path).toBe('/sign-in')
     expect((await visitor.post('/account/passkeys/options', '')).status).toBe(400)
     expect((await visitor.post('/account/passkeys', 'want=remove')).path).toBe('/sign-in')
+  })
+
+  test('are found by password managers', async () => {
+    const { body } = await visitorOf(await world()).open('/.well-known/passkey-endpoints')
+    const address = 'http://localhost:3001/account/passkeys'
+    expect(JSON.parse(body)).toEqual({ enroll: address, manage: address })
   })
 
   test('one is added, named by what keeps it, and signs in', async () => {

@@ -18,7 +18,13 @@ import {
 } from './ends.ts'
 import { present } from './faults.ts'
 import { errorPage } from './messages.ts'
-import { askRegistration, askSignIn, openPasskeys, submitPasskeys } from './passkeys.ts'
+import {
+  askRegistration,
+  askSignIn,
+  openPasskeys,
+  passkeyEndpoints,
+  submitPasskeys,
+} from './passkeys.ts'
 import { isOwnForm } from './same-origin.ts'
 import { type Form, type Step, steps } from './steps.ts'
 import { go, keepBrowser, type Page, show, type Visit, visit } from './visit.ts'
@@ -44,6 +50,7 @@ export function pages(): Hono<Env> {
     }),
   )
   app.post('/account/passkeys/options', (c) => safely(c, () => askRegistration(c)))
+  app.get('/.well-known/passkey-endpoints', passkeyEndpoints)
   app.get('/message', (c) => safely(c, () => openMessage(c, c.req.query('about') ?? '')))
   app.get('/signed-out', (c) => safely(c, () => openMessage(c, 'signed-out')))
   app.get('/error', (c) => safely(c, () => openError(c)))

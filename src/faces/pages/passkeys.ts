@@ -81,6 +81,13 @@ export async function submitPasskeys(c: Page, form: Form): Promise<Response> {
   }
 }
 
+/** Where password managers lead people to (W3C, "A Well-Known URL for Relying Party Passkey Endpoints"). */
+export function passkeyEndpoints(c: Page): Response {
+  const { publicUrl } = c.get('ctx').config
+  const address = new URL(home, publicUrl).href
+  return c.json({ enroll: address, manage: address })
+}
+
 async function list(
   here: Visit,
   holder: Holder,
