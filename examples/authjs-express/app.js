@@ -1,6 +1,7 @@
 // Auth.js on Express: Sekisho's tables are its database, Sekisho's OpenID Connect is its provider.
 import { ExpressAuth, getSession } from '@auth/express'
 import { sekishoAdapter } from '@sekisho/authjs'
+import { sekisho } from '@sekisho/authjs/provider'
 import express from 'express'
 
 const endpoint = process.env.ENDPOINT ?? 'http://localhost:3001'
@@ -20,18 +21,13 @@ const config = {
   adapter,
   session: { strategy: 'database' },
   providers: [
-    {
-      id: 'sekisho',
-      name: 'Sekisho',
-      type: 'oidc',
+    sekisho({
       issuer: `${endpoint}/oidc`,
       clientId: process.env.APP_ID,
       clientSecret: process.env.APP_SECRET,
-      checks: ['pkce', 'state'],
-      authorization: { params: { scope: 'openid profile email' } },
       // Dangerous where somebody else vouches for the address. Here both sides are the same table of users.
       allowDangerousEmailAccountLinking: true,
-    },
+    }),
     {
       id: 'email',
       name: 'E-mail',
