@@ -133,7 +133,7 @@ function asking({
 
   async function once(method: string, body: string): Promise<Wire> {
     let status: number
-    let answer: Wire
+    let text: string
     try {
       const response = await send(base + method, {
         method: 'POST',
@@ -145,18 +145,28 @@ function asking({
         ...uncached(),
       })
       status = response.status
-      answer = await response.json().catch(() => null)
+      text = await response.text()
     } catch {
       // The cause may name what was sent; that nobody answered is all there is to know.
       throw new AdapterUnavailable()
     }
-    if (status === 200 && answer && 'result' in answer) return answer.result
+    const answer = parsed(text)
+    if (status === 200 && answer?.result !== undefined) return answer.result
     if (status === 502 || status === 503 || status === 504) throw new AdapterUnavailable()
     if (status >= 400 && typeof answer?.code === 'string') {
       const { code, field } = answer
       throw faultOf(code as FaultCode, field === undefined ? {} : { field })
     }
     throw new Error(`No server of Sekisho answers at ${base} (status ${status}).`)
+  }
+}
+
+/** What is no JSON is no answer of ours. */
+function parsed(text: string): Wire {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
   }
 }
 

@@ -12,6 +12,10 @@ interface Bundle {
 
 let bundle: Bundle
 beforeAll(async () => {
+  bundle = await bundled('authjs/http.ts')
+}, 60_000)
+
+async function bundled(file: string): Promise<Bundle> {
   const built = await build({
     configFile: false,
     logLevel: 'silent',
@@ -19,13 +23,13 @@ beforeAll(async () => {
       write: false,
       minify: true,
       target: 'es2022',
-      lib: { entry: join(top, 'authjs/http.ts'), formats: ['cjs'], fileName: 'http' },
+      lib: { entry: join(top, file), formats: ['cjs'], fileName: 'bundle' },
       rolldownOptions: { external: /^(?![./])/ },
     },
   })
   const [{ output }] = built as unknown as [{ output: [Bundle] }]
-  bundle = output[0]
-}, 60_000)
+  return output[0]
+}
 
 test('the adapter over HTTP is smaller than 6 kB, and imports nothing', () => {
   console.log(`@sekisho/authjs/http: ${Buffer.byteLength(bundle.code)} bytes, minified`)
@@ -103,4 +107,25 @@ test('an edge that knows no `cache` is asked without it', async () => {
   expect(await exports.sekishoHttpAdapter(options).getUser('x')).toBeNull()
   expect(seen).toBeDefined()
   expect(seen).not.toHaveProperty('cache')
+})
+
+test('the contract needs no framework, no Node and no other package', async () => {
+  const { code, imports } = await bundled('authjs/contract.ts')
+  expect(imports).toEqual([])
+  const context = createContext({
+    exports: {},
+    module: {},
+    crypto: globalThis.crypto,
+    btoa,
+    setTimeout,
+    clearTimeout,
+  })
+  new Script(code).runInContext(context)
+  const { exports } = context as unknown as {
+    exports: Pick<typeof import('../../authjs/contract.ts'), 'adapterRules' | 'breaches'>
+  }
+  const found = await exports.breaches({})
+  // What an adapter has not is what it breaks; the extras do not concern it.
+  const asked = exports.adapterRules.filter(({ needs }) => needs === undefined)
+  expect(found).toHaveLength(asked.length)
 })

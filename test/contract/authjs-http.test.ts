@@ -295,6 +295,24 @@ describe('errors', () => {
     await expect(slow.deleteUser('x')).rejects.toMatchObject({ name: 'AdapterUnavailable' })
   })
 
+  test('an answer that breaks off is no answer', async () => {
+    const broken = sekishoHttpAdapter({
+      url,
+      applicationId: 'x',
+      applicationSecret: 'the secret of x',
+      fetch: async () =>
+        new Response(
+          new ReadableStream({
+            start(controller) {
+              controller.enqueue(new TextEncoder().encode('{"result":'))
+              controller.error(new Error('socket hang up'))
+            },
+          }),
+        ),
+    })
+    await expect(broken.deleteUser('x')).rejects.toMatchObject({ name: 'AdapterUnavailable' })
+  })
+
   test('another server is said to be another server, and a redirect is not followed', async () => {
     for (const answer of [
       new Response('<h1>Hello</h1>'),
