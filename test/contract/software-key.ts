@@ -46,7 +46,7 @@ export function softwareKey(): SoftwareKey {
     publicKey,
     privateKey: pair.privateKey.export({ format: 'der', type: 'pkcs8' }),
     answer(challenge, { origin, relyingParty }, change = {}) {
-      const { counter = 1, flags = 5, userHandle, type = 'webauthn.get' } = change
+      const { counter = 6, flags = 5, userHandle, type = 'webauthn.get' } = change
       const authenticatorData = authenticatorDataOf(relyingParty, flags, counter)
       const clientData = JSON.stringify({ type, challenge, origin, crossOrigin: false })
       const signed = Buffer.concat([authenticatorData, sha256(clientData)])
