@@ -1,6 +1,6 @@
 import { parentPort } from 'node:worker_threads'
 import { hashSync as argonHash, verifySync as argonVerify } from '@node-rs/argon2'
-import { verifySync as bcryptVerify } from '@node-rs/bcrypt'
+import { compareSync as bcryptVerify } from 'bcryptjs'
 import type { PasswordAnswer, PasswordJob } from './password.ts'
 
 // 2 is argon2id. OWASP's first choice: 19 MiB, two passes, one lane; 8–10 ms on one core.

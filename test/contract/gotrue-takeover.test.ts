@@ -1,5 +1,5 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto'
-import { hashSync as bcrypt } from '@node-rs/bcrypt'
+import { hashSync as bcrypt } from 'bcryptjs'
 import { sql } from 'kysely'
 import { expect, test } from 'vitest'
 import { claimsOf, fragmentOf, type GotrueWorld, gotrueWorld, password } from './gotrue-world.ts'
@@ -22,7 +22,7 @@ async function withOldDatabase(): Promise<GotrueWorld> {
       confirmation_token, confirmation_sent_at, recovery_token, recovery_sent_at, email_change_token_new, email_change,
       phone_change, phone_change_token, email_change_token_current, reauthentication_token,
       raw_app_meta_data, raw_user_meta_data, created_at, updated_at)
-    values (${nil}, ${userId}, 'authenticated', 'authenticated', ${email}, ${bcrypt(password, { cost: 4 }).replace('$2b$', '$2a$')},
+    values (${nil}, ${userId}, 'authenticated', 'authenticated', ${email}, ${bcrypt(password, 4).replace('$2b$', '$2a$')},
       '2024-05-01', ${confirmation}, '2026-11-22T11:59:00Z', ${recovery}, '2026-11-22T11:59:00Z', null, null, null, null, null, null,
       '{"provider":"email","providers":["email"]}', '{"name":"Ann"}', '2024-05-01', '2024-05-01')`.execute(
     db,

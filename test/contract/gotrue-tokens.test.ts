@@ -1,4 +1,4 @@
-import { hashSync as bcrypt } from '@node-rs/bcrypt'
+import { hashSync as bcrypt } from 'bcryptjs'
 import { sql } from 'kysely'
 import { expect, test } from 'vitest'
 import { hour, minute, second } from '../../src/base/time.ts'
@@ -52,9 +52,7 @@ test('a password that is weak by now is told of, and signs in', async () => {
 test("a hash of GoTrue's is verified, and replaced on the way", async () => {
   const { ask, createAccount, database, signIn } = await gotrueWorld()
   await createAccount()
-  await sql`update auth.users set encrypted_password = ${bcrypt(password, { cost: 4 })}`.execute(
-    database.db,
-  )
+  await sql`update auth.users set encrypted_password = ${bcrypt(password, 4)}`.execute(database.db)
   expect(
     (await ask('POST', '/token?grant_type=password', { body: { email, password } })).status,
   ).toBe(200)
