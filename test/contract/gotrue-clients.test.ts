@@ -1,5 +1,5 @@
 import { createClient } from '@supabase/supabase-js'
-import { createClient as createOldClient } from 'supabase-js-v1'
+import { GoTrueClient } from 'gotrue-js-v1'
 import { expect, test } from 'vitest'
 import {
   fragmentOf,
@@ -167,13 +167,14 @@ test('v2 administers', async () => {
 
 test('v1 signs up, in, by link, updates and signs out', async () => {
   const world = await gotrueWorld()
-  const client = createOldClient('http://localhost:3001', await keyOf(world, { role: 'anon' }), {
+  const auth = new GoTrueClient({
+    url: 'http://localhost:3001/auth/v1',
+    headers: { apikey: await keyOf(world, { role: 'anon' }) },
     autoRefreshToken: false,
     persistSession: false,
     detectSessionInUrl: false,
     fetch: world.fetch,
   })
-  const { auth } = client
   const signedUp = await auth.signUp({ email, password }, { data: { theme: 'dark' } })
   expect(signedUp.error).toBeNull()
   expect(signedUp.session).toBeNull()
