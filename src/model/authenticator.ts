@@ -38,9 +38,7 @@ export async function createAuthenticator(
         ${JSON.stringify(transports)}::text::jsonb, ${row.backup_eligible}, ${isBackedUp}, ${now}, ${now})
       returning id)
     insert into idp.authenticators (credential_id, verbatim, created_at)
-    select id, ${JSON.stringify(row.verbatim)}::text::jsonb, ${now} from c`.execute(
-    ctx.db,
-  )
+    select id, ${JSON.stringify(row.verbatim)}::text::jsonb, ${now} from c`.execute(ctx.db)
   const user = await findAuthjsUser(ctx, userId)
   await record(ctx, {
     type: 'factor.created',
