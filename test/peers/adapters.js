@@ -64,6 +64,7 @@ export const peers = {
 /** `end` does not wait until every connection is closed: one that is dropped with its database is no failure. */
 function poolOf(url) {
   const pool = new pg.Pool({ connectionString: url })
+  pool.on('error', () => {})
   pool.on('connect', (client) => client.on('error', () => {}))
   return pool
 }
