@@ -142,7 +142,7 @@ test('no spelling of another host passes for a native application’s loopback a
     )
     .map(([start, rest]) => `${start}${rest.join('')}`)
   let allowed = 0
-  fc.assert(
+  await fc.assert(
     fc.property(
       fc.oneof(
         addresses,
