@@ -51,7 +51,7 @@ export async function startExample(name: string, env: Record<string, string>): P
 }
 
 // Both databases' walks may want the same folder at once, in two processes.
-async function oneAtATime(name: string, work: () => Promise<void>): Promise<void> {
+export async function oneAtATime<T>(name: string, work: () => Promise<T>): Promise<T> {
   const cache = join(top, 'test/.cache')
   mkdirSync(cache, { recursive: true })
   const lock = join(cache, `${name}.lock`)
@@ -69,7 +69,7 @@ async function oneAtATime(name: string, work: () => Promise<void>): Promise<void
     }
   }
   try {
-    await work()
+    return await work()
   } finally {
     rmSync(lock, { recursive: true, force: true })
   }
