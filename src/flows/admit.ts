@@ -1,8 +1,8 @@
 import type { Tx } from '../base/context.ts'
 import { Fault } from '../base/fault.ts'
-import { type Audit, type NewEvent, record } from '../model/event.ts'
+import type { Audit, NewEvent } from '../model/event.ts'
 import { type AuthenticationMethod, createSession, type Session } from '../model/session.ts'
-import { auditActorOf, type User, updateUser } from '../model/user.ts'
+import { auditActorOf, type User } from '../model/user.ts'
 
 /** How somebody came, and what the log says of it. */
 export interface Admission {
@@ -22,13 +22,16 @@ export interface Admission {
 export async function admit(ctx: Tx, user: User, admission: Admission): Promise<Session> {
   refuseBanned(ctx, user)
   refuseUnconfirmed(user)
-  const session = await createSession(ctx, { userId: user.id, method: admission.method })
-  await updateUser(ctx, user.id, { signedIn: true })
-  await record(ctx, signedIn(user, session, admission))
-  return session
+  const id = ctx.random.uuid()
+  return createSession(ctx, {
+    id,
+    userId: user.id,
+    method: admission.method,
+    events: [signedIn(user, id, admission)],
+  })
 }
 
-function signedIn(user: User, session: Session, admission: Admission): NewEvent {
+function signedIn(user: User, sessionId: string, admission: Admission): NewEvent {
   const { method, traits, applicationId } = admission
   const audit =
     admission.audit === undefined
@@ -42,7 +45,7 @@ function signedIn(user: User, session: Session, admission: Admission): NewEvent 
   return {
     type: 'user.signed-in',
     userId: user.id,
-    sessionId: session.id,
+    sessionId,
     applicationId: applicationId ?? null,
     details: { method, ...traits },
     ...(audit === null ? {} : { audit }),

@@ -1,7 +1,9 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Tx } from '../base/context.ts'
 import { sha256 } from '../base/crypto.ts'
+import { Fault } from '../base/fault.ts'
 import { sqlAfter, sqlNow } from './clock.ts'
+import { type NewEvent, recording } from './event.ts'
 import { isUuid } from './uuid.ts'
 
 export type Aal = 'aal1' | 'aal2' | 'aal3'
@@ -110,30 +112,40 @@ export const sessionColumns = sql`s.id, s.user_id, s.aal::text as aal, s.created
   host(s.ip) as ip, s.tag,
   ${amrSql} as amr`
 
+export interface NewSession {
+  id?: string
+  userId: string
+  method: AuthenticationMethod
+  notAfter?: Date | null
+  /** What is told of it. */
+  events?: readonly NewEvent[]
+}
+
 /**
- * Begins a session with the method that the user came by, in one statement. Only `admit` (flows/admit.ts) and the
- * Auth.js adapter call it: every sign-in passes the one door.
+ * Begins a session with the method that the user came by, notes when they signed in, and records it: one statement.
+ * Only `admit` (flows/admit.ts) calls it: every sign-in passes the one door. Throws `user_not_found` when the user
+ * was deleted meanwhile.
  */
-export async function createSession(
-  ctx: Tx,
-  session: { userId: string; method: AuthenticationMethod; notAfter?: Date | null },
-): Promise<Session> {
-  const id = ctx.random.uuid()
+export async function createSession(ctx: Tx, session: NewSession): Promise<Session> {
+  const { id = ctx.random.uuid(), userId, method, notAfter = null, events = [] } = session
   const now = sqlNow(ctx)
   const { rows } = await sql<SessionRow>`
-    with s as (
+    with u as (
+      update auth.users set last_sign_in_at = ${now}, updated_at = ${now} where id = ${userId} returning id),
+    s as (
       insert into auth.sessions (id, user_id, created_at, updated_at, aal, not_after, user_agent, ip)
-      values (${id}, ${session.userId}, ${now}, ${now}, 'aal1', ${session.notAfter ?? null}, ${ctx.client.userAgent}, ${ctx.client.ip}::inet)
-      returning *),
+      select ${id}::uuid, u.id, ${now}, ${now}, 'aal1', ${notAfter}::timestamptz, ${ctx.client.userAgent}, ${ctx.client.ip}::inet
+      from u returning *),
     claim as (
       insert into auth.mfa_amr_claims (id, session_id, authentication_method, created_at, updated_at)
-      select ${ctx.random.uuid()}, id, ${session.method}, ${now}, ${now} from s
-      returning authentication_method, updated_at)
+      select ${ctx.random.uuid()}::uuid, id, ${method}, ${now}, ${now} from s
+      returning authentication_method, updated_at),
+    ${recording(ctx, events, sql`exists (select from s)`)}
     select s.id, s.user_id, s.aal::text as aal, s.created_at, s.refreshed_at, s.not_after, s.user_agent, host(s.ip) as ip, s.tag,
       json_build_array(json_build_object('method', claim.authentication_method, 'at', claim.updated_at)) as amr
     from s, claim`.execute(ctx.db)
   const [row] = rows
-  if (row === undefined) throw new Error('The session was not returned.')
+  if (row === undefined) throw new Fault('user_not_found')
   return toSession(row)
 }
 

@@ -196,8 +196,6 @@ export interface UserChange {
   audience?: string | undefined
   isAnonymous?: boolean | undefined
   bannedUntil?: Date | null | undefined
-  /** `true`: signed in just now. */
-  signedIn?: boolean | undefined
 }
 
 /** Changes a user and returns it whole; null when there is none. Metadata is replaced: merge it first. */
@@ -216,7 +214,6 @@ export async function updateUser(ctx: Tx, id: string, change: UserChange): Promi
     aud: change.audience,
     is_anonymous: change.isAnonymous,
     banned_until: change.bannedUntil,
-    last_sign_in_at: change.signedIn ? now : undefined,
     updated_at: now,
   })
   const profileColumns = assignments({

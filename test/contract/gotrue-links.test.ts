@@ -239,7 +239,7 @@ test('a code is redeemed in few questions to the database', async () => {
   const { world, code } = await withPkce('/otp', {})
   world.queries()
   await exchange(world, code)
-  expect(world.queries().length).toBeLessThanOrEqual(11)
+  expect(world.queries().length).toBeLessThanOrEqual(7)
 })
 
 test('a code nobody has clicked for is not one', async () => {

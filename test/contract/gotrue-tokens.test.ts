@@ -315,8 +315,7 @@ test('what comes often takes few questions to the database', async () => {
   expect(await counted(() => refresh(world, refresh_token))).toBe(2)
   expect(await counted(() => world.ask('GET', '/.well-known/jwks.json'))).toBe(0)
   expect(await counted(() => world.ask('GET', '/settings'))).toBe(0)
-  const signIn = await counted(() => world.signIn())
-  expect(signIn).toBeLessThanOrEqual(8)
+  expect(await counted(() => world.signIn())).toBe(5)
 })
 
 test('rows of the first kind take two questions too', async () => {

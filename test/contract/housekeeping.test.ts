@@ -1,13 +1,13 @@
 import { sql } from 'kysely'
 import { expect, test } from 'vitest'
-import { world } from '../../test/world.ts'
-import { day, hour } from '../base/time.ts'
-import { take } from '../model/limit.ts'
-import { createPasskeyChallenge } from '../model/passkey-challenge.ts'
-import { carrySession, createSession, listSessions } from '../model/session.ts'
-import { createUser } from '../model/user.ts'
-import { createVerification } from '../model/verification.ts'
-import { tidy } from './housekeeping.ts'
+import { day, hour } from '../../src/base/time.ts'
+import { tidy } from '../../src/flows/housekeeping.ts'
+import { take } from '../../src/model/limit.ts'
+import { createPasskeyChallenge } from '../../src/model/passkey-challenge.ts'
+import { carrySession, createSession, listSessions } from '../../src/model/session.ts'
+import { createUser } from '../../src/model/user.ts'
+import { createVerification } from '../../src/model/verification.ts'
+import { world } from '../world.ts'
 
 test('what is over goes, and what is in use stays', async () => {
   const { ctx, pass } = await world()
