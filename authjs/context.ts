@@ -1,9 +1,9 @@
 import { createCache } from '../src/base/cache.ts'
 import { type Config, readConfig } from '../src/base/config.ts'
 import { systemNow, type Tx } from '../src/base/context.ts'
-import { createLog } from '../src/base/log.ts'
+import type { Log } from '../src/base/log.ts'
 import { systemRandom } from '../src/base/random.ts'
-import type { OpenDatabase } from '../src/db/open.ts'
+import type { OpenDatabase } from '../src/db/driver.ts'
 
 export interface ConfigInput {
   secret?: string | undefined
@@ -27,11 +27,21 @@ export function adapterContext(database: OpenDatabase, config: Config): Tx {
     db: database.db,
     config,
     cache: createCache(),
-    log: createLog('silent'),
+    log: silence,
     random: systemRandom,
     actor: { kind: 'system', name: 'authjs' },
     client: { ip: null, userAgent: null },
     now: systemNow,
     clock: 'running',
   }
+}
+
+const ignore = () => {}
+/** The app has a log of its own, and what goes wrong is thrown at it. */
+const silence: Log = {
+  debug: ignore,
+  info: ignore,
+  warn: ignore,
+  error: ignore,
+  child: () => silence,
 }

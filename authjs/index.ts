@@ -2,13 +2,12 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Config } from '../src/base/config.ts'
 import type { Tx } from '../src/base/context.ts'
-import {
-  databaseOver,
-  type ForeignPool,
-  isDataDirectoryInUse,
-  type OpenDatabase,
-  openDatabase,
-} from '../src/db/open.ts'
+// Not db/open.ts: it would bring the prepared database along, which an adapter never lays out.
+import type { OpenDatabase } from '../src/db/driver.ts'
+import { isDataDirectoryInUse } from '../src/db/lock.ts'
+import { openPGliteDirectory } from '../src/db/pglite.ts'
+import { databaseOver, type ForeignPool } from '../src/db/pool.ts'
+import { openPostgres } from '../src/db/postgres.ts'
 import { adapterOver } from '../src/faces/authjs/adapter.ts'
 import type { SekishoAdapter } from '../src/faces/authjs/types.ts'
 import { adapterConfig, adapterContext } from './context.ts'
@@ -98,15 +97,18 @@ async function openFor(database: DatabaseOption, config: Config) {
 }
 
 function openOption(database: DatabaseOption): Promise<OpenDatabase> | OpenDatabase {
-  if (typeof database === 'string') return openDatabase({ url: database })
+  if (typeof database === 'string') return openPostgres({ url: database })
   if ('db' in database) return database
   if (!isDirectory(database)) return databaseOver(database)
-  if (!existsSync(join(database.dataDir, 'database'))) {
-    throw new Error(
-      `There is no database of Sekisho in ${database.dataDir}. Start the server there once.`,
-    )
+  return openDirectory(database.dataDir)
+}
+
+async function openDirectory(dataDir: string): Promise<OpenDatabase> {
+  const refuse = () => {
+    throw new Error(`There is no database of Sekisho in ${dataDir}. Start the server there once.`)
   }
-  return openDatabase({ dataDir: database.dataDir })
+  if (!existsSync(join(dataDir, 'database'))) refuse()
+  return openPGliteDirectory({ dataDir }, async () => refuse())
 }
 
 function isDirectory(database: DatabaseOption): database is { dataDir: string } {

@@ -1,6 +1,9 @@
 import { type Logger, pino } from 'pino'
 
-export type Log = Logger
+/** What is asked of a log; who has another one, or none, need not have pino. */
+export interface Log extends Pick<Logger, 'debug' | 'info' | 'warn' | 'error'> {
+  child(fields: Record<string, unknown>): Log
+}
 
 /** Fields that carry secrets, wherever they stand in what is logged. */
 const secretPaths = [

@@ -1,46 +1,56 @@
 import { mkdir, readdir } from 'node:fs/promises'
-import { PGlite } from '@electric-sql/pglite'
+import type { PGlite } from '@electric-sql/pglite'
 import { Kysely, PGliteDialect, sql } from 'kysely'
 import { listeners, type Notice, type OpenDatabase, type Query, withoutValues } from './driver.ts'
 import { lockDirectory } from './lock.ts'
 import type { Database } from './tables.ts'
-import { preparedDatabase, unpackDatabase } from './unpack.ts'
 import { toParameter, valueReaders } from './values.ts'
 
 export interface PGliteDirectoryOptions {
   dataDir: string
 }
 
-export interface PGliteMemoryOptions {
-  memory: true
-  /** A packed data directory to start from. */
-  snapshot?: Blob
-}
+export type LayOut = (dataDir: string) => Promise<void>
 
-/** Only one process may have the directory open: the second is told which one has it (`DataDirectoryInUse`). */
-export async function openPGliteDirectory(options: PGliteDirectoryOptions): Promise<OpenDatabase> {
+/**
+ * Only one process may have the directory open: the second is told which one has it (`DataDirectoryInUse`). Where nothing is
+ * in it, `layOut` makes the database.
+ */
+export async function openPGliteDirectory(
+  options: PGliteDirectoryOptions,
+  layOut: LayOut,
+): Promise<OpenDatabase> {
   await mkdir(options.dataDir, { recursive: true, mode: 0o700 })
   const lock = await lockDirectory(options.dataDir)
   try {
-    return connectPGlite(await openDirectory(options.dataDir), lock.release)
+    return connectPGlite(await openDirectory(options.dataDir, layOut), lock.release)
   } catch (error) {
     await lock.release()
     throw error
   }
 }
 
-export async function openPGliteMemory(options: PGliteMemoryOptions): Promise<OpenDatabase> {
-  const engine = await PGlite.create({
-    loadDataDir: options.snapshot ?? new Blob([await preparedDatabase()]),
-  })
-  return connectPGlite(engine, async () => {})
+/** From a packed data directory. */
+export async function openPGliteMemory(snapshot: Blob): Promise<OpenDatabase> {
+  const { PGlite } = await loadEngine()
+  return connectPGlite(await PGlite.create({ loadDataDir: snapshot }), async () => {})
 }
 
-async function openDirectory(directory: string): Promise<PGlite> {
+async function openDirectory(directory: string, layOut: LayOut): Promise<PGlite> {
+  const { PGlite } = await loadEngine()
   const dataDir = `${directory}/database`
   const names = await readdir(directory)
-  if (!names.includes('database')) await unpackDatabase(dataDir)
+  if (!names.includes('database')) await layOut(dataDir)
   return PGlite.create({ dataDir })
+}
+
+/** Loaded when it is wanted: who keeps users in a Postgres need not have it. Bundlers look for the `try`. */
+async function loadEngine() {
+  try {
+    return await import('@electric-sql/pglite')
+  } catch (cause) {
+    throw new Error('The embedded database needs the package @electric-sql/pglite.', { cause })
+  }
 }
 
 export function connectPGlite(engine: PGlite, afterClose: () => Promise<void>): OpenDatabase {
