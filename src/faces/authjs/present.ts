@@ -134,7 +134,8 @@ export function adapterAuthenticator(authenticator: Authenticator): AdapterAuthe
     credentialDeviceType: authenticator.deviceType,
     credentialBackedUp: authenticator.isBackedUp,
     counter: authenticator.counter,
-    transports: authenticator.transports.length === 0 ? null : authenticator.transports.join(','),
+    // Null where there are none: @auth/core 0.30 reads it so, and only its type has no room for it.
+    transports: (authenticator.transports.join(',') || null) as string,
   }
 }
 

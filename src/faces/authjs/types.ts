@@ -82,7 +82,8 @@ export interface AdapterAuthenticator {
   credentialDeviceType: string
   credentialBackedUp: boolean
   counter: number
-  transports?: string | null
+  /** Auth.js' type of 0.30 says so; a passkey without any has `null` here, which every version takes. */
+  transports?: string
 }
 
 export interface AuthenticatorInput extends Omit<AdapterAuthenticator, 'transports'> {
