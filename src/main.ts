@@ -1,6 +1,7 @@
 import { createAdaptorServer } from '@hono/node-server'
 import { Hono } from 'hono'
 import { sql } from 'kysely'
+import { createBackground } from './base/background.ts'
 import { createCache } from './base/cache.ts'
 import { clientIp } from './base/client-ip.ts'
 import type { Config } from './base/config.ts'
@@ -34,6 +35,7 @@ export function createContext(parts: {
     now: systemNow,
     clock: 'running',
     fetch: globalThis.fetch,
+    background: createBackground(log),
   }
 }
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { sql } from 'kysely'
+import { createBackground } from '../src/base/background.ts'
 import { createCache } from '../src/base/cache.ts'
 import { readConfig } from '../src/base/config.ts'
 import type { Context } from '../src/base/context.ts'
@@ -44,6 +45,8 @@ export async function world(environment: Record<string, string> = {}): Promise<W
   await database.clear()
   const sent: Sent[] = []
   let time = new Date('2026-11-22T12:00:00.000Z').getTime()
+  const log = createLog('silent')
+  const background = createBackground(log)
   const ctx: Context = {
     db: database.db,
     config: readConfig({
@@ -52,11 +55,12 @@ export async function world(environment: Record<string, string> = {}): Promise<W
       storedSecret: 'the secret of a small world, 32+ characters',
     }),
     cache: createCache(),
-    log: createLog('silent'),
+    log,
     random: repeatingRandom(),
     actor: { kind: 'anonymous' },
     client: { ip: '192.0.2.1', userAgent: 'a visitor' },
     clock: 'standing',
+    background,
     now: () => new Date(time),
     async fetch(input, init) {
       const request = new Request(input, init)
@@ -76,7 +80,10 @@ export async function world(environment: Record<string, string> = {}): Promise<W
     pass(milliseconds) {
       time += milliseconds
     },
-    mails: (to) => listMessages(ctx, { to }),
+    async mails(to) {
+      await background.settled()
+      return listMessages(ctx, { to })
+    },
     async events() {
       const { rows } = await sql<{ type: string }>`select type from idp.events order by id`.execute(
         database.db,

@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely'
 import type { Database } from '../db/tables.ts'
+import type { Background } from './background.ts'
 import type { Cache } from './cache.ts'
 import type { Config } from './config.ts'
 import type { Log } from './log.ts'
@@ -36,9 +37,10 @@ export interface Tx {
   readonly clock: 'running' | 'standing'
 }
 
-/** A `Tx` that may also use the network. */
+/** A `Tx` that may also use the network, and go on after the answer. */
 export interface Context extends Tx {
   readonly fetch: typeof globalThis.fetch
+  readonly background: Background
 }
 
 /** The machine's clock, for a context whose time runs. */
@@ -56,6 +58,6 @@ export function actingAs<T extends Tx>(ctx: T, actor: Actor): T {
  * hides the outer one: PGlite has one connection, and the outer context used inside would hang.
  */
 export function transaction<T>(ctx: Context, work: (ctx: Tx) => Promise<T>): Promise<T> {
-  const { fetch: _network, ...rest } = ctx
+  const { fetch: _network, background: _later, ...rest } = ctx
   return ctx.db.transaction().execute((db) => work({ ...rest, db }))
 }

@@ -49,7 +49,9 @@ export async function dev(options: ServeOptions): Promise<void> {
     const token = systemRandom.token()
     const listening = await listenOrSay(ctx, { localToken: token })
     writeDoor(config.dataDir, { pid: process.pid, url: loopbackUrl(config), token })
-    endWith(database, [listening.close, keepHouse(ctx)], () => removeDoor(config.dataDir))
+    endWith(database, [listening.close, keepHouse(ctx), () => mailsOut(ctx)], () =>
+      removeDoor(config.dataDir),
+    )
     const ready: Ready = {
       url: config.publicUrl,
       ...keys,
@@ -77,7 +79,9 @@ export async function start(options: ServeOptions): Promise<void> {
     const ctx = createContext({ config, database, log })
     const keys = await issueApiKeys(ctx)
     const listening = await listenOrSay(ctx, {})
-    endWith(database, [listening.close, keepHouse(ctx)], () => log.info('ended'))
+    endWith(database, [listening.close, keepHouse(ctx), () => mailsOut(ctx)], () =>
+      log.info('ended'),
+    )
     const { publicUrl: url, host, port } = config
     const tookMs = Math.round(performance.now())
     log.info({ url, host, port, pid: process.pid, tookMs }, 'ready')
@@ -135,6 +139,11 @@ function hostsOf({ host, mode }: Config): string[] {
 
 function loopbackUrl({ port }: Config): string {
   return `http://127.0.0.1:${port}`
+}
+
+/** What the answers did not wait for, mails above all; a provider that hangs is not waited for. */
+async function mailsOut(ctx: Context): Promise<void> {
+  await Promise.race([ctx.background.settled(), pause(0.5 * second)])
 }
 
 /** Ends cleanly at SIGTERM and SIGINT: what is under way is answered, then the database is closed. A second one hurries. */

@@ -88,8 +88,7 @@ export async function startVerification(
           fallback: codeMail(words, type, content),
         })
   if (strangers === 'send') await send()
-  else if (isSent)
-    send().catch((error: unknown) => ctx.log.error({ err: error }, 'A code could not be sent.'))
+  else if (isSent) ctx.background.run(send, 'A code could not be sent.')
   return verification.id
 }
 
