@@ -1,18 +1,21 @@
 // Auth.js on Express: Sekisho's tables are its database, Sekisho's OpenID Connect is its provider.
 import { ExpressAuth, getSession } from '@auth/express'
 import { sekishoAdapter } from '@sekisho/authjs'
+import { sekishoHttpAdapter } from '@sekisho/authjs/http'
 import { sekisho } from '@sekisho/authjs/provider'
 import express from 'express'
 
 const endpoint = process.env.ENDPOINT ?? 'http://localhost:3001'
 const port = Number(process.env.PORT ?? 3002)
 
-const adapter = sekishoAdapter({
-  database: process.env.DATABASE_URL ?? {
-    dataDir: process.env.SEKISHO_DATA_DIR ?? '../../.sekisho',
-  },
-  secret: process.env.SEKISHO_SECRET,
-})
+// The server's Postgres, where the app may touch it. Else the server itself, which also has the embedded database.
+const adapter = process.env.DATABASE_URL
+  ? sekishoAdapter({ database: process.env.DATABASE_URL, secret: process.env.SEKISHO_SECRET })
+  : sekishoHttpAdapter({
+      url: endpoint,
+      applicationId: process.env.APP_ID ?? '',
+      applicationSecret: process.env.APP_SECRET ?? '',
+    })
 
 /** @type {import('@auth/express').ExpressAuthConfig} */
 const config = {
@@ -62,5 +65,5 @@ const server = app.listen(port, '127.0.0.1', () => {
 process.on('SIGTERM', () => {
   server.close()
   server.closeAllConnections()
-  void adapter.close()
+  if ('close' in adapter) void adapter.close()
 })

@@ -1,10 +1,19 @@
 import { expect } from 'vitest'
 import { until } from './mail.ts'
 import type { Running } from './process.ts'
+import { application } from './stage.ts'
 import type { Visitor } from './visitor.ts'
 
 /** What the Auth.js example signs its cookies with. */
 export const clubSecret = { AUTH_SECRET: 'a secret of the walk, long enough for Auth.js' }
+
+/** The Auth.js example as an application: it signs people in, and may keep them through the server. */
+export function adapterApplication(id: string, home: string) {
+  return {
+    ...application(id, home, '/auth/callback/sekisho'),
+    customClientMetadata: { isAuthjsAdapter: true },
+  }
+}
 
 /** Asks the Auth.js example for a magic link; it says on its standard output what the mail would hold. */
 export async function askForLink(

@@ -1,6 +1,7 @@
 import { createClient, type SupabaseClient } from '@supabase/supabase-js'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { databaseKind } from '../database.ts'
+import { adapterApplication, clubSecret } from './club.ts'
 import { builtShop, startExample } from './example.ts'
 import { query } from './ledger.ts'
 import { freePort, machineHas, top } from './machine.ts'
@@ -15,8 +16,7 @@ const password = 'correct horse battery'
 describe.runIf(machineHas('Go'))('one user, three doors', () => {
   let stage: Stage
   let shop: Running
-  /** Null on the embedded database, which no second program can open. */
-  let club: Running | null = null
+  let club: Running
   let shopUrl: string
   let clubUrl: string
 
@@ -25,7 +25,7 @@ describe.runIf(machineHas('Go'))('one user, three doors', () => {
     shopUrl = `http://localhost:${shopPort}`
     clubUrl = `http://localhost:${clubPort}`
     const bookstore = application('bookstore', shopUrl, '/callback')
-    const clubApp = application('club', clubUrl, '/auth/callback/sekisho')
+    const clubApp = adapterApplication('club', clubUrl)
     stage = await setStage(databaseKind(), { apply: { applications: [bookstore, clubApp] } })
     const { url } = stage.server
     shop = await run(await builtShop(), [], {
@@ -38,16 +38,15 @@ describe.runIf(machineHas('Go'))('one user, three doors', () => {
         GIN_MODE: 'release',
       },
     })
-    if (stage.place.databaseUrl !== null) {
-      club = await startExample('authjs-express', {
-        ...variablesOf(stage.place),
-        AUTH_SECRET: 'a secret of the walk, long enough for Auth.js',
-        PORT: String(clubPort),
-        ENDPOINT: url,
-        APP_ID: clubApp.id,
-        APP_SECRET: clubApp.secret,
-      })
-    }
+    // On Postgres it asks the server's database itself, on the embedded one the server.
+    club = await startExample('authjs-express', {
+      ...clubSecret,
+      ...(stage.place.databaseUrl === null ? {} : variablesOf(stage.place)),
+      PORT: String(clubPort),
+      ENDPOINT: url,
+      APP_ID: clubApp.id,
+      APP_SECRET: clubApp.secret,
+    })
   }, 300_000)
   afterAll(async () => {
     await club?.stop()
@@ -73,17 +72,15 @@ describe.runIf(machineHas('Go'))('one user, three doors', () => {
   /** Through the hosted page for the shop; the club then needs no password any more. */
   async function enterAll(guest: Visitor, email: string) {
     await signInWithPassword(guest, await guest.open(`${shopUrl}/sign-in`), { email, password })
-    if (club) {
-      const doors = await guest.open(
-        `${clubUrl}/auth/signin?callbackUrl=${encodeURIComponent(clubUrl)}`,
-      )
-      await guest.submit(doors, {}, '/auth/signin/sekisho')
-    }
+    const doors = await guest.open(
+      `${clubUrl}/auth/signin?callbackUrl=${encodeURIComponent(clubUrl)}`,
+    )
+    await guest.submit(doors, {}, '/auth/signin/sekisho')
   }
 
   async function whoIsThere(guest: Visitor, supabase: SupabaseClient) {
     const atShop = await guest.open(`${shopUrl}/user-info?renew=1`)
-    const atClub = club ? JSON.parse((await guest.open(clubUrl)).body) : null
+    const atClub = JSON.parse((await guest.open(clubUrl)).body)
     const atSupabase = await supabase.auth.refreshSession()
     const atPages = await guest.open(`${shopUrl}/sign-in`)
     return {
@@ -100,7 +97,7 @@ describe.runIf(machineHas('Go'))('one user, three doors', () => {
     await enterAll(guest, email)
     expect(await whoIsThere(guest, supabase)).toEqual({
       shop: id,
-      club: club && id,
+      club: id,
       supabase: id,
       pages: 'known',
     })
