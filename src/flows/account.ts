@@ -202,7 +202,8 @@ async function changePassword(
   })
 }
 
-async function startEmailChange(
+/** Writes what the mails of a change of address carry, and the flow that a PKCE client finishes. */
+export async function startEmailChange(
   ctx: Tx,
   user: User,
   {

@@ -82,7 +82,6 @@ const commands = {
 
 type Commands = typeof commands
 export type CommandName = keyof Commands
-export type CommandInput<Name extends CommandName> = Parameters<Commands[Name]>[1]
 export type CommandResult<Name extends CommandName> = Awaited<ReturnType<Commands[Name]>>
 
 export function isCommandName(name: string): name is CommandName {

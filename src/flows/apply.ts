@@ -52,8 +52,6 @@ export const declaration = z.strictObject({
   users: z.array(person).default([]),
 })
 
-export type Declaration = z.input<typeof declaration>
-
 export interface Applied {
   kind: 'application' | 'connector' | 'signInExperience' | 'user'
   id: string

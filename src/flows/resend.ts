@@ -1,9 +1,10 @@
 import { type Context, transaction } from '../base/context.ts'
 import { Fault } from '../base/fault.ts'
 import { record } from '../model/event.ts'
-import { type Challenge, createFlowState } from '../model/flow-state.ts'
+import type { Challenge } from '../model/flow-state.ts'
 import { findUserByEmail, findUserByPhone } from '../model/user.ts'
-import { prepareEmailChange, sendMails } from './mail-token.ts'
+import { startEmailChange } from './account.ts'
+import { sendMails } from './mail-token.ts'
 import { askToConfirm, checkEmail, checkPhone, pretendToMail } from './sign-up.ts'
 
 export type ResendType = 'signup' | 'email_change' | 'sms' | 'phone_change'
@@ -32,30 +33,15 @@ export async function resend(
   const newEmail = user?.pending.newEmail
   if (user === null || !newEmail) return pretendToMail(ctx, `resend-change:${email}`)
   const mails = await transaction(ctx, async (ctx) => {
-    if (challenge !== null) {
-      await createFlowState(ctx, {
-        userId: user.id,
-        challenge,
-        providerType: 'email_change',
-        authenticationMethod: 'email_change',
-      })
-    }
     await record(ctx, {
       type: 'confirmation.requested',
       userId: user.id,
       details: { change: 'email' },
     })
-    return prepareEmailChange(ctx, user, {
-      ...changeLetter,
-      newEmail,
-      redirectTo,
-      isPkce: challenge !== null,
-    })
+    return startEmailChange(ctx, user, { newEmail, challenge, redirectTo })
   })
   await sendMails(ctx, mails)
 }
-
-const changeLetter = { letter: 'emailChange' as const }
 
 async function resendToPhone(
   ctx: Context,

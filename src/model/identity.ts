@@ -75,17 +75,6 @@ export async function updateIdentityData(
   return rows.length > 0
 }
 
-export async function findIdentity(
-  ctx: Tx,
-  key: { provider: string; subject: string },
-): Promise<Identity | null> {
-  const { rows } = await sql<IdentityRow>`
-    select * from auth.identities where provider = ${key.provider} and provider_id = ${key.subject}`.execute(
-    ctx.db,
-  )
-  return rows[0] === undefined ? null : toIdentity(rows[0])
-}
-
 /** Returns whether there was one. */
 export async function deleteIdentity(ctx: Tx, id: string): Promise<boolean> {
   const { rows } = await sql`delete from auth.identities where id = ${id} returning id`.execute(

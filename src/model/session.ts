@@ -149,15 +149,6 @@ export async function createSession(ctx: Tx, session: NewSession): Promise<Sessi
   return toSession(row)
 }
 
-/** Null for a session that has ended, that is past its end, or that never was. */
-export async function findSession(ctx: Tx, id: string): Promise<Session | null> {
-  if (!isUuid(id)) return null
-  const { rows } = await sql<SessionRow>`
-    select ${sessionColumns} from auth.sessions s
-    where s.id = ${id} and (s.not_after is null or s.not_after > ${sqlNow(ctx)})`.execute(ctx.db)
-  return rows[0] === undefined ? null : toSession(rows[0])
-}
-
 export async function listSessions(ctx: Tx, userId: string): Promise<Session[]> {
   if (!isUuid(userId)) return []
   const { rows } = await sql<SessionRow>`

@@ -1,4 +1,4 @@
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import type { Tx } from '../base/context.ts'
 import { sqlNow } from './clock.ts'
 
@@ -13,12 +13,7 @@ export async function emptyShell(ctx: Tx, userId: string): Promise<void> {
     unenrolled as (delete from auth.mfa_factors where user_id = ${userId}),
     unkeyed as (delete from auth.webauthn_credentials where user_id = ${userId}),
     forgotten as (delete from auth.one_time_tokens where user_id = ${userId})
-    update auth.users set encrypted_password = null, confirmation_token = '', recovery_token = '', email_change = '',
-      email_change_token_new = '', email_change_token_current = '', email_change_confirm_status = 0, phone = null,
-      phone_change = '', phone_change_token = '', reauthentication_token = '', updated_at = ${sqlNow(ctx)}
-    where id = ${userId} and email_confirmed_at is null and phone_confirmed_at is null`.execute(
-    ctx.db,
-  )
+    ${clearColumns(ctx, userId)}`.execute(ctx.db)
 }
 
 /**
@@ -38,10 +33,13 @@ export async function dropUnproved(ctx: Tx, userId: string): Promise<void> {
       delete from auth.webauthn_credentials c where user_id = ${userId} and not exists (
         select from idp.authenticators a where a.credential_id = c.id)),
     forgotten as (delete from auth.one_time_tokens where user_id = ${userId})
-    update auth.users set encrypted_password = null, confirmation_token = '', recovery_token = '', email_change = '',
+    ${clearColumns(ctx, userId)}`.execute(ctx.db)
+}
+
+/** What a stranger may have left in the row itself; one that was proved meanwhile stays as it is. */
+function clearColumns(ctx: Tx, userId: string): RawBuilder<unknown> {
+  return sql`update auth.users set encrypted_password = null, confirmation_token = '', recovery_token = '', email_change = '',
       email_change_token_new = '', email_change_token_current = '', email_change_confirm_status = 0, phone = null,
       phone_change = '', phone_change_token = '', reauthentication_token = '', updated_at = ${sqlNow(ctx)}
-    where id = ${userId} and email_confirmed_at is null and phone_confirmed_at is null`.execute(
-    ctx.db,
-  )
+    where id = ${userId} and email_confirmed_at is null and phone_confirmed_at is null`
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { methods } from '../../authjs/contract/shape.ts'
 import { isAdapterConflict, isAdapterUnavailable, sekishoHttpAdapter } from '../../authjs/http.ts'
 import { createApplication, updateApplication } from '../../src/model/application.ts'
 import { servedAdapter } from './authjs-app.ts'
@@ -123,29 +124,9 @@ describe('the door', () => {
 })
 
 describe('a hostile body', () => {
-  const methods = [
-    'getUser',
-    'getUserByEmail',
-    'getUserByAccount',
-    'updateUser',
-    'deleteUser',
-    'linkAccount',
-    'unlinkAccount',
-    'getAccount',
-    'createSession',
-    'getSessionAndUser',
-    'updateSession',
-    'deleteSession',
-    'createVerificationToken',
-    'useVerificationToken',
-    'createAuthenticator',
-    'getAuthenticator',
-    'listAuthenticatorsByUserId',
-    'updateAuthenticatorCounter',
-    'listSessions',
-    'deleteSessions',
-    'listAccounts',
-  ]
+  // A user may have any keys, and the garbage is collected without asking: neither reads a shape.
+  const shaped = methods.filter((method) => method !== 'createUser')
+  const all = [...shaped, 'listSessions', 'deleteSessions', 'listAccounts']
   const bodies = [
     '',
     'null',
@@ -164,7 +145,7 @@ describe('a hostile body', () => {
     `{"id":"x","extra":${'{"a":'.repeat(40)}1${'}'.repeat(40)}}`,
   ]
 
-  test.each(methods)('%s refuses what it does not know, in one shape', async (method) => {
+  test.each(all)('%s refuses what it does not know, in one shape', async (method) => {
     for (const body of bodies) {
       const answer = await post(method, body)
       expect(answer.status, `${method} ${body.slice(0, 80)}`).toBe(400)
