@@ -83,13 +83,20 @@ test('a lock that was never written is taken over', async () => {
 })
 
 test('of a holder in another container only its pulse tells whether it lives', async () => {
-  await holder()
+  const child = await holder()
   const elsewhere = { place: 'another container', pid: 1 }
-  const alive = setInterval(() => void rewrite(elsewhere), 500)
-  await rewrite(elsewhere)
+  let pulse = rewrite(elsewhere)
+  const alive = setInterval(() => {
+    pulse = pulse.then(() => rewrite(elsewhere))
+  }, 500)
+  await pulse
   expect(await failure(lockDirectory(directory))).toMatchObject({ pid: 1 })
+  // A write still under way would be one more sign of life.
   clearInterval(alive)
-  children.pop()?.kill('SIGKILL')
+  await pulse
+  const exit = once(child, 'exit')
+  child.kill('SIGKILL')
+  await exit
   await rewrite(elsewhere)
   await (await lockDirectory(directory)).release()
 })
