@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { ConfigError, parseGoDuration, readConfig } from './config.ts'
+import { parseGoDuration } from './config/variables.ts'
+import { ConfigError, readConfig } from './config.ts'
 import { hour, minute, second } from './time.ts'
 
 const secret = 'a root secret of thirty-two characters'

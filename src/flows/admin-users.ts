@@ -1,4 +1,4 @@
-import { parseGoDuration } from '../base/config.ts'
+import { parseGoDuration } from '../base/config/variables.ts'
 import { type Context, type Tx, transaction } from '../base/context.ts'
 import { Fault } from '../base/fault.ts'
 import { hashPassword, isKnownHash } from '../base/password.ts'

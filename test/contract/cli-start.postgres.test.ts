@@ -4,7 +4,7 @@ import { sql } from 'kysely'
 import { expect, onTestFinished, test } from 'vitest'
 import { openDatabase } from '../../src/db/open.ts'
 import { createDatabase } from '../database.ts'
-import { freePort } from '../walks/machine.ts'
+import { freePort } from '../setup/free-port.ts'
 import { until } from '../walks/mail.ts'
 import { folder, jsonLines, sekisho, serve } from './cli-runner.ts'
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { databaseKind } from '../database.ts'
+import { freePort } from '../setup/free-port.ts'
 import { startExample } from './example.ts'
-import { freePort } from './machine.ts'
 import { register, signInWithPassword } from './pages.ts'
 import type { Running } from './process.ts'
 import { application, createAccount, freshEmail, type Stage, setStage } from './stage.ts'

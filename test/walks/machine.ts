@@ -1,6 +1,5 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 
 /** The top of the repository. */
@@ -25,20 +24,4 @@ export function machineHas(tool: 'Go' | 'Chromium'): boolean {
   if (process.env.CI) throw new Error(`${tool} is missing, and with CI set no walk may be skipped.`)
   console.warn(`\n*** SKIPPED: this walk needs ${tool}, which this machine does not have. ***\n`)
   return false
-}
-
-/** A port that was free a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() =>
-        typeof address === 'object' && address
-          ? resolve(address.port)
-          : reject(new Error('no port')),
-      )
-    })
-  })
 }

@@ -7,9 +7,10 @@ import { listPasskeys } from '../../src/model/passkey.ts'
 import { listSessions } from '../../src/model/session.ts'
 import { createUser } from '../../src/model/user.ts'
 import { softwareKey } from '../contract/software-key.ts'
+import { freePort } from '../setup/free-port.ts'
 import { type World, world } from '../world.ts'
 import { closeBrowser, openBrowser } from './browser.ts'
-import { freePort, machineHas } from './machine.ts'
+import { machineHas } from './machine.ts'
 
 const email = 'aiko@example.com'
 

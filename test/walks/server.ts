@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createDatabase, type DatabaseKind } from '../database.ts'
-import { freePort, node, top } from './machine.ts'
+import { freePort } from '../setup/free-port.ts'
+import { node, top } from './machine.ts'
 import { type Running, run, runToEnd } from './process.ts'
 
 /** Where a server keeps everything; it outlives the server's process. */
