@@ -3,6 +3,7 @@ import { issuerOf } from '../../flows/authorize.ts'
 import { knownScopes } from '../../flows/consent.ts'
 import { publicJwks } from '../../model/key.ts'
 import { languages } from '../../words/words.ts'
+import { grantTypes } from './grants.ts'
 
 /** OpenID Connect Discovery 1.0 and RFC 8414 in one document: what is in it, is served. */
 export async function metadata(ctx: Context): Promise<Record<string, unknown>> {
@@ -19,7 +20,7 @@ export async function metadata(ctx: Context): Promise<Record<string, unknown>> {
     jwks_uri: `${issuer}/jwks`,
     response_types_supported: ['code'],
     response_modes_supported: ['query'],
-    grant_types_supported: ['authorization_code', 'refresh_token', 'client_credentials'],
+    grant_types_supported: grantTypes,
     scopes_supported: knownScopes,
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: [...new Set(keys.map(({ alg }) => alg))],

@@ -3,36 +3,27 @@ import { signJwt } from '../../base/jwt.ts'
 import { second, unixSeconds } from '../../base/time.ts'
 import type { Back } from '../../flows/authorize.ts'
 import { issuerOf } from '../../flows/authorize.ts'
-import { accessTokenLifetime } from '../../flows/token.ts'
+import type { TokenSet } from '../../flows/grants/grant-type.ts'
 import type { Application } from '../../model/application.ts'
+import type { Granted } from '../../model/grant.ts'
 import { signingKey } from '../../model/key.ts'
-import type { Issued, TokenFacts } from '../../model/token.ts'
+import type { TokenFacts } from '../../model/token.ts'
 import { idTokenClaims } from './claims.ts'
 
 /** The token endpoint's answer (RFC 6749 § 5.1). `scope` is always there, as Logto's SDKs expect. */
 export async function tokenJson(
   ctx: Context,
   application: Application,
-  issued: Issued,
+  { access, refreshToken, granted }: TokenSet,
 ): Promise<Record<string, unknown>> {
-  const isOpenId = issued.grantedScope.split(' ').includes('openid')
+  const isOpenId = granted?.grantedScope.split(' ').includes('openid') ?? false
   return {
-    access_token: issued.accessToken,
-    expires_in: accessTokenLifetime / second,
-    ...(isOpenId && { id_token: await idTokenOf(ctx, application, issued) }),
-    ...(issued.refreshToken !== null && { refresh_token: issued.refreshToken }),
-    scope: issued.scope,
-    token_type: 'Bearer',
-  }
-}
-
-/** A client's own token. */
-export function clientTokenJson(accessToken: string): Record<string, unknown> {
-  return {
-    access_token: accessToken,
-    expires_in: accessTokenLifetime / second,
-    scope: '',
-    token_type: 'Bearer',
+    access_token: access.value,
+    expires_in: access.lifetime / second,
+    ...(granted !== null && isOpenId && { id_token: await idTokenOf(ctx, application, granted) }),
+    ...(refreshToken !== null && { refresh_token: refreshToken }),
+    scope: access.scope,
+    token_type: access.type,
   }
 }
 
@@ -40,14 +31,14 @@ export function clientTokenJson(accessToken: string): Record<string, unknown> {
 async function idTokenOf(
   ctx: Context,
   { id, customClientMetadata }: Application,
-  issued: Issued,
+  granted: Granted,
 ): Promise<string> {
   const now = unixSeconds(ctx.now())
   return signJwt(await signingKey(ctx, 'oidc'), {
-    ...idTokenClaims(issued.user, issued.grantedScope),
-    sub: issued.user.id,
-    ...(issued.nonce !== null && { nonce: issued.nonce }),
-    ...(issued.wantsAuthTime && { auth_time: unixSeconds(issued.authenticatedAt) }),
+    ...idTokenClaims(granted.user, granted.grantedScope),
+    sub: granted.user.id,
+    ...(granted.nonce !== null && { nonce: granted.nonce }),
+    ...(granted.wantsAuthTime && { auth_time: unixSeconds(granted.authenticatedAt) }),
     aud: id,
     exp: now + (customClientMetadata.idTokenTtl ?? 3600),
     iat: now,

@@ -1,46 +1,24 @@
 import { Fault } from '../../base/fault.ts'
 import { readForm } from '../../base/http.ts'
 import { authenticateApplication } from '../../flows/authenticate-application.ts'
-import {
-  introspectToken,
-  issueClientToken,
-  redeemAuthorizationCode,
-  refreshTokens,
-  revokeApplicationToken,
-  whoHolds,
-} from '../../flows/token.ts'
+import { introspectToken, revokeApplicationToken, whoHolds } from '../../flows/token.ts'
 import { type Application, findApplication } from '../../model/application.ts'
 import { userInfoClaims } from './claims.ts'
 import type { Call } from './cors.ts'
-import { clientTokenJson, introspectionJson, tokenJson } from './present.ts'
-import { audienceOf, checkForm, credentialsOf, required, scopeOf, single } from './schema.ts'
+import { findExchange } from './grants.ts'
+import { introspectionJson, tokenJson } from './present.ts'
+import { audienceOf, checkForm, credentialsOf, required, single } from './schema.ts'
 
 /** `POST /oidc/token`. */
 export async function token(c: Call): Promise<Response> {
   const ctx = c.get('ctx')
   const { form, application } = await authenticated(c)
-  const audience = audienceOf(form)
-  switch (required(form, 'grant_type')) {
-    case 'authorization_code': {
-      const issued = await redeemAuthorizationCode(ctx, application, {
-        ...audience,
-        code: required(form, 'code'),
-        redirectUri: required(form, 'redirect_uri'),
-        codeVerifier: form.get('code_verifier'),
-      })
-      return answer(c, await tokenJson(ctx, application, issued))
-    }
-    case 'refresh_token': {
-      const refreshToken = required(form, 'refresh_token')
-      const scope = scopeOf(form)
-      const issued = await refreshTokens(ctx, application, { ...audience, refreshToken, scope })
-      return answer(c, await tokenJson(ctx, application, issued))
-    }
-    case 'client_credentials':
-      return answer(c, clientTokenJson(await issueClientToken(ctx, application, audience)))
-    default:
-      throw new Fault('unsupported_grant_type')
-  }
+  const exchange = findExchange(required(form, 'grant_type'))
+  if (exchange === null) throw new Fault('unsupported_grant_type')
+  // No proof of a key is read here yet, so nothing is bound to one.
+  const request = { ...audienceOf(form), cnf: null }
+  const tokens = await exchange(ctx, { application, form, request })
+  return answer(c, await tokenJson(ctx, application, tokens))
 }
 
 /** `POST /oidc/token/introspection` (RFC 7662). */

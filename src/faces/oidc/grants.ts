@@ -1,0 +1,38 @@
+import type { Context } from '../../base/context.ts'
+import { redeemAuthorizationCode } from '../../flows/grants/authorization-code.ts'
+import { issueClientToken } from '../../flows/grants/client-credentials.ts'
+import type { GrantType, TokenRequest, TokenSet } from '../../flows/grants/grant-type.ts'
+import { refreshTokens } from '../../flows/grants/refresh-token.ts'
+import type { Application } from '../../model/application.ts'
+import { required, scopeOf, single } from './schema.ts'
+
+/** Reads what a grant type needs of the form, and asks its flow. */
+type Exchange = (
+  ctx: Context,
+  asked: { application: Application; form: URLSearchParams; request: TokenRequest },
+) => Promise<TokenSet>
+
+/** Every grant type of the token endpoint; discovery lists these names. */
+const exchanges: Record<GrantType, Exchange> = {
+  authorization_code: (ctx, { application, form, request }) =>
+    redeemAuthorizationCode(ctx, application, {
+      ...request,
+      code: required(form, 'code'),
+      redirectUri: required(form, 'redirect_uri'),
+      codeVerifier: single(form, 'code_verifier'),
+    }),
+  refresh_token: (ctx, { application, form, request }) =>
+    refreshTokens(ctx, application, {
+      ...request,
+      refreshToken: required(form, 'refresh_token'),
+      scope: scopeOf(form),
+    }),
+  client_credentials: (ctx, { application, request }) =>
+    issueClientToken(ctx, application, request),
+}
+
+export const grantTypes = Object.keys(exchanges)
+
+export function findExchange(grantType: string): Exchange | null {
+  return Object.hasOwn(exchanges, grantType) ? exchanges[grantType as GrantType] : null
+}

@@ -1,0 +1,120 @@
+import { type RawBuilder, sql } from 'kysely'
+import type { Tx } from '../base/context.ts'
+import { sha256 } from '../base/crypto.ts'
+import { sqlAfter, sqlNow } from './clock.ts'
+import { recordingOf } from './event.ts'
+import { type Granted, isLive } from './grant.ts'
+
+/** The key that a token is bound to (RFC 9449 § 6): who shows the token proves that they hold it. */
+export interface Confirmation {
+  jkt: string
+}
+
+/** Who acts in the subject's name, and for whom they act in turn (RFC 8693 § 4.1). */
+export interface ActingParty {
+  sub: string
+  act?: ActingParty
+}
+
+/** An opaque access token of which the row is to be written. */
+export interface OpaqueToken {
+  value: string
+  /** Milliseconds. */
+  lifetime: number
+  cnf: Confirmation | null
+  act: ActingParty | null
+}
+
+/** What is to be written when a code or a refresh token is redeemed. */
+export interface Issue {
+  applicationId: string
+  /** Null when the access token is a JWT, of which nothing is kept. */
+  opaque: OpaqueToken | null
+  /** Milliseconds. */
+  refreshLifetime: number
+  /** The key whose proof came with the request; a token that is bound to another is not found. */
+  cnf: Confirmation | null
+  /** Whether the refresh token is bound to that key from now on. */
+  bindsRefresh: boolean
+}
+
+/** What a client gets for its code or refresh token, beside the access token. */
+export interface Issued extends Granted {
+  refreshToken: string | null
+  /** The scope of the access token, which may be narrower than the grant's. */
+  scope: string
+}
+
+/**
+ * The presented token's grant as the expression `held`, locked until the end: who revokes it waits, or was first and
+ * leaves no row. Without the lock, the tokens that follow would meet a grant that is just being deleted.
+ */
+export function held(
+  ctx: Tx,
+  { value, kind, issue }: { value: string; kind: 'code' | 'refresh'; issue: Issue },
+): RawBuilder<unknown> {
+  return sql`held as (
+    select t.hash, g.id as grant_id, g.user_id, g.session_id, g.application_id, g.authenticated_at
+    from idp.tokens t join idp.grants g on g.id = t.grant_id join auth.sessions s on s.id = g.session_id
+      join auth.users u on u.id = g.user_id
+    where t.hash = ${sha256(value)} and t.kind = ${kind} and t.application_id = ${issue.applicationId}
+      and ${isBoundTo(issue.cnf)} and ${isLive(ctx)}
+    for key share of g)`
+}
+
+/** Whether token `t` may be used by who proved to hold this key. */
+export function isBoundTo(cnf: Confirmation | null): RawBuilder<boolean> {
+  return sql<boolean>`(t.details->>'jkt' is null or t.details->>'jkt' = ${cnf?.jkt ?? null}::text)`
+}
+
+/** The refresh token that follows from the rows of `from`. */
+export function newRefreshToken(
+  ctx: Tx,
+  { value, from, issue }: { value: string; from: string; issue: Issue },
+): RawBuilder<unknown> {
+  const bound = issue.bindsRefresh && issue.cnf !== null ? { jkt: issue.cnf.jkt } : {}
+  return sql`
+    insert into idp.tokens (hash, kind, grant_id, application_id, scope, details, created_at, expires_at)
+    select ${sha256(value)}::bytea, 'refresh', grant_id, application_id, scope,
+      token_details - 'redirectUri' - 'challenge' - 'nonce' - 'jkt' || ${JSON.stringify(bound)}::text::jsonb,
+      ${sqlNow(ctx)}, ${sqlAfter(ctx, issue.refreshLifetime)} from ${sql.ref(from)}`
+}
+
+/** The opaque access token for the rows of `from`, with their scope or a narrower one; none where it is a JWT. */
+export function newAccessToken(
+  ctx: Tx,
+  { from, issue, scope }: { from: string; issue: Issue; scope: readonly string[] },
+): RawBuilder<unknown> {
+  const { opaque } = issue
+  if (opaque === null) return sql`select 1`
+  const narrowed = scope.length > 0 ? sql`${scope.join(' ')}` : sql`scope`
+  return sql`
+    insert into idp.tokens (hash, kind, grant_id, application_id, scope, details, created_at, expires_at)
+    select ${sha256(opaque.value)}::bytea, 'access', grant_id, application_id, ${narrowed},
+      token_details - 'redirectUri' - 'challenge' - 'nonce' - 'jkt' || ${detailsOf(opaque)}::text::jsonb,
+      ${sqlNow(ctx)}, ${sqlAfter(ctx, opaque.lifetime)} from ${sql.ref(from)}`
+}
+
+/** What a row of an access token says beside its scope, as JSON. */
+export function detailsOf({ cnf, act }: Pick<OpaqueToken, 'cnf' | 'act'>): string {
+  return JSON.stringify({ ...(cnf !== null && { cnf }), ...(act !== null && { act }) })
+}
+
+/** Deletes the grants of the tokens that `where` finds, or the tokens themselves where there is no grant. */
+export async function revoke(
+  ctx: Tx,
+  { event, where }: { event: 'code.reused' | 'token.revoked'; where: RawBuilder<unknown> },
+): Promise<boolean> {
+  const { rows } = await sql`
+    with presented as (select t.hash, t.grant_id from idp.tokens t where ${where}),
+    ungranted as (
+      delete from idp.tokens t using presented where t.hash = presented.hash and presented.grant_id is null
+      returning t.application_id, null::uuid as user_id, null::uuid as session_id),
+    grants as (
+      delete from idp.grants g using presented where g.id = presented.grant_id
+      returning g.application_id, g.user_id, g.session_id),
+    revoked as (select * from ungranted union all select * from grants),
+    ${recordingOf(ctx, event, 'revoked')}
+    select 1 from revoked`.execute(ctx.db)
+  return rows.length > 0
+}
