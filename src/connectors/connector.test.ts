@@ -1,11 +1,21 @@
 import { expect, expectTypeOf, test } from 'vitest'
 import type { Context, Tx } from '../base/context.ts'
 import { isFault } from '../base/fault.ts'
-import { checkConfig, emailConnectors, findConnector, type Outside } from './index.ts'
+import {
+  checkConfig,
+  emailConnectors,
+  findConnector,
+  type Outside,
+  smsConnectors,
+} from './index.ts'
+
+const connectors = [...emailConnectors, ...smsConnectors]
 
 test('connectors are found by the ids that Logto gives them', () => {
   expect(findConnector('mailgun-email')?.name.en).toBe('Mailgun')
   expect(findConnector('simple-mail-transfer-protocol')?.name.en).toBe('SMTP')
+  expect(findConnector('twilio-short-message-service')?.name.en).toBe('Twilio')
+  expect(findConnector('vonage-sms')?.name.en).toBe('Vonage')
   expect(findConnector('constructor')).toBeNull()
 })
 
@@ -14,8 +24,8 @@ test('mail inside a transaction does not compile', () => {
   expectTypeOf<Tx>().not.toExtend<Outside>()
 })
 
-test.each(emailConnectors.map((connector) => [connector.id, connector] as const))(
-  'the form of %s offers what its config knows, and its example deliveries are valid',
+test.each(connectors.map((connector) => [connector.id, connector] as const))(
+  'the form of %s offers what its config knows, and its examples are valid',
   (_id, connector) => {
     const issuesOf = (config: Record<string, unknown>) =>
       connector.config.safeParse(config).error?.issues.map(({ path }) => path[0]) ?? []
@@ -35,7 +45,7 @@ test.each(emailConnectors.map((connector) => [connector.id, connector] as const)
   },
 )
 
-test.each(emailConnectors.map((connector) => [connector.id, connector] as const))(
+test.each(connectors.map((connector) => [connector.id, connector] as const))(
   'the logo of %s is a picture without script or foreign addresses',
   (_id, connector) => {
     expect(connector.logo).toMatch(/^data:image\/svg\+xml,/)

@@ -1,8 +1,8 @@
 import type { z } from 'zod'
 import { Fault } from '../base/fault.ts'
 
-/** Every way out to the world. A union by `type`: sms, social and enterprise connectors join it here. */
-export type Connector = EmailConnector
+/** Every way out to the world. A union by `type`: social and enterprise connectors join it here. */
+export type Connector = EmailConnector | SmsConnector
 
 /** What a connector may reach. A `Context` is one; a `Tx` is not, so mail in a transaction does not compile. */
 export interface Outside {
@@ -58,6 +58,35 @@ export interface EmailConnector extends ConnectorFacts {
   send(message: Message, config: unknown, out: Outside): Promise<void>
 }
 
+/** How a text message reaches a phone. */
+export type SmsChannel = 'sms' | 'whatsapp'
+
+export interface TextMessage {
+  /** One number: digits without `+`. */
+  to: string
+  type: MessageType
+  channel: SmsChannel
+  payload: MessagePayload & { code: string }
+  /** Where a template of our own was rendered already: sent as it is, and the templates are not looked at. */
+  content?: string
+}
+
+/** A code that somebody typed, for a provider that made it itself. */
+export interface CodeAttempt {
+  to: string
+  code: string
+}
+
+export interface SmsConnector extends ConnectorFacts {
+  readonly type: 'Sms'
+  readonly platform: null
+  readonly channels: readonly SmsChannel[]
+  /** Resolves with the provider's id of the message when it has taken it. */
+  send(message: TextMessage, config: unknown, out: Outside): Promise<string>
+  /** Only where the provider makes the code, and so is the only one who knows it. */
+  check?(attempt: CodeAttempt, config: unknown, out: Outside): Promise<boolean>
+}
+
 /** What the console shows of a connector, and how its config is checked. */
 interface ConnectorFacts {
   /** Logto's factory id, `connectorId` in its API. */
@@ -109,6 +138,29 @@ export function emailConnector<Schema extends z.ZodType>(
       const checked = checkConfig(facts, config)
       await deliver(message, checked, out)
     },
+  }
+}
+
+interface SmsDeclaration<Schema extends z.ZodType> extends Omit<ConnectorFacts, 'config'> {
+  readonly config: Schema
+  readonly channels: readonly SmsChannel[]
+  deliver(message: TextMessage, config: z.output<Schema>, out: Outside): Promise<string>
+  verify?(attempt: CodeAttempt, config: z.output<Schema>, out: Outside): Promise<boolean>
+}
+
+/** Declares a connector to phones: `deliver` and `verify` see only configs that were checked. */
+export function smsConnector<Schema extends z.ZodType>(
+  declaration: SmsDeclaration<Schema>,
+): SmsConnector {
+  const { deliver, verify, ...facts } = declaration
+  return {
+    ...facts,
+    type: 'Sms',
+    platform: null,
+    send: async (message, config, out) => deliver(message, checkConfig(facts, config), out),
+    ...(verify && {
+      check: async (attempt, config, out) => verify(attempt, checkConfig(facts, config), out),
+    }),
   }
 }
 

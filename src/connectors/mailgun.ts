@@ -8,16 +8,15 @@ import {
   type MessageContent,
 } from './connector.ts'
 import { exampleDeliveries, headerText, pickDelivery, rawDelivery } from './deliveries.ts'
-import { failuresOf, harmless, patience } from './failure.ts'
+import { failuresOf, harmless } from './failure.ts'
+import { basic, endpointOf, postForm, readAnswer } from './http.ts'
 import { fill, fillHeader, fillHtml } from './template.ts'
 
 const id = 'mailgun-email'
 const failed = failuresOf(id)
 
-/** Mailgun's two regions by equality, or a server on this machine, so that tests and a local relay can stand in. */
-const endpoint = z
-  .string()
-  .refine(isMailgun, 'must be https://api.mailgun.net or https://api.eu.mailgun.net')
+/** Mailgun's two regions. */
+const endpoint = endpointOf('https://api.mailgun.net', 'https://api.eu.mailgun.net')
 
 const domain = z
   .string()
@@ -102,11 +101,11 @@ export const mailgun: EmailConnector = emailConnector({
       ['to', message.to],
       ...(message.content ? renderedFields(message.content) : deliveryFields(message, config)),
     ]
-    const authorization = `Basic ${Buffer.from(`api:${config.apiKey}`).toString('base64')}`
-    const response = await post(out.fetch, {
+    const authorization = basic('api', config.apiKey)
+    const response = await postForm(out.fetch, failed, {
       url: new URL(`/v3/${config.domain}/messages`, config.endpoint ?? 'https://api.mailgun.net'),
       authorization,
-      body: new URLSearchParams(fields).toString(),
+      fields,
     })
     if (response.ok) return response.body?.cancel()
     const { code, link } = message.payload
@@ -115,16 +114,6 @@ export const mailgun: EmailConnector = emailConnector({
     throw failed('refused', { status: response.status, ...(answer && { answer }) })
   },
 })
-
-function isMailgun(text: string): boolean {
-  const url = URL.parse(text)
-  if (!url || url.href !== `${url.origin}/`) return false
-  const isLoopback = ['127.0.0.1', 'localhost', '[::1]'].includes(url.hostname)
-  return (
-    ['https://api.mailgun.net', 'https://api.eu.mailgun.net'].includes(url.origin) ||
-    (url.protocol === 'http:' && isLoopback)
-  )
-}
 
 function renderedFields({ subject, html, text }: MessageContent): string[][] {
   if (!isHeaderSafe(subject)) throw failed('header')
@@ -159,43 +148,7 @@ function present(fields: (string | undefined)[][]): string[][] {
   return fields.filter((field): field is string[] => field[1] !== undefined)
 }
 
-interface Post {
-  url: URL
-  authorization: string
-  body: string
-}
-
-async function post(fetch: typeof globalThis.fetch, { url, authorization, body }: Post) {
-  const signal = AbortSignal.timeout(patience)
-  try {
-    return await fetch(url, {
-      method: 'POST',
-      headers: {
-        authorization,
-        'content-type': 'application/x-www-form-urlencoded',
-        'user-agent': 'Sekisho',
-      },
-      body,
-      // A redirect would carry the key and the code to another host.
-      redirect: 'manual',
-      signal,
-    })
-  } catch (error) {
-    if (signal.aborted) throw failed('timeout')
-    const cause = networkCause(error)
-    throw failed('unreachable', cause ? { cause } : {})
-  }
-}
-
-function networkCause(error: unknown): string | undefined {
-  const cause = error instanceof Error ? error.cause : undefined
-  if (typeof cause !== 'object' || cause === null || !('code' in cause)) return undefined
-  return typeof cause.code === 'string' ? cause.code : undefined
-}
-
 /** Mailgun explains a refusal as `{"message": "…"}`; anything else says no more than its status. */
 async function answerOf(response: Response): Promise<string> {
-  const body = await response.json().catch(() => null)
-  const parsed = z.object({ message: z.string() }).safeParse(body)
-  return parsed.success ? parsed.data.message : ''
+  return (await readAnswer(response, z.object({ message: z.string() })))?.message ?? ''
 }
