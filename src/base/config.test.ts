@@ -74,14 +74,49 @@ test("GoTrue's external URL is the origin with /auth/v1 behind it", () => {
   expect(config.publicUrl).toBe('https://id.example.com')
 })
 
-test('a GOTRUE_ name that means nothing here is listed', () => {
+test('a GOTRUE_ name that nobody knows is listed; one that can mean nothing here is not', () => {
   const environment = {
     ...production,
     GOTRUE_DB_DRIVER: 'postgres',
+    GOTRUE_DB_ADVISOR_ENABLED: 'true',
+    GOTRUE_FROM_TOMORROW: 'x',
     GOTRUE_JWT_EXP: '60',
     OTHER: 'x',
   }
-  expect(readConfig({ mode: 'start', environment }).ignored).toEqual(['GOTRUE_DB_DRIVER'])
+  expect(readConfig({ mode: 'start', environment }).ignored).toEqual(['GOTRUE_FROM_TOMORROW'])
+})
+
+test.each([
+  [{}, 'https://id.example.com/auth/v1'],
+  [{ API_EXTERNAL_URL: 'https://api.example.com' }, 'https://id.example.com/auth/v1'],
+  [{ API_EXTERNAL_URL: 'https://api.example.com/auth/v1' }, 'https://api.example.com/auth/v1'],
+  [
+    { API_EXTERNAL_URL: 'http://localhost:9999', SEKISHO_GOTRUE_PORT: '9999' },
+    'http://localhost:9999',
+  ],
+])("with %j GoTrue's clients come in at %s", (environment, url) => {
+  const config = readConfig({ mode: 'start', environment: { ...production, ...environment } })
+  expect(config.gotrue).toMatchObject({ externalUrl: url, linkUrl: url })
+})
+
+test('what an empty variable of a compose file says is the default', () => {
+  const environment = { ...production, GOTRUE_JWT_EXP: '', GOTRUE_SMTP_MAX_FREQUENCY: '' }
+  expect(readConfig({ mode: 'start', environment }).gotrue).toMatchObject({
+    jwtExpSeconds: 3600,
+    smtpMaxFrequency: minute,
+  })
+})
+
+test('a number of mails is for an hour, or a bucket that fills up in the time that is named', () => {
+  const read = (value: string) =>
+    readConfig({
+      mode: 'start',
+      environment: { ...production, GOTRUE_RATE_LIMIT_EMAIL_SENT: value },
+    }).gotrue.rateLimitEmailSent
+  expect(read('30')).toEqual({ kind: 'fixed', count: 30, window: hour })
+  expect(read('0')).toEqual({ kind: 'fixed', count: 0, window: hour })
+  expect(read('30/10m')).toEqual({ kind: 'bucket', count: 30, window: 10 * minute })
+  expect(read('')).toBeNull()
 })
 
 test('a value may stand in a file', () => {
@@ -104,6 +139,27 @@ test.each([
     'id.example.com',
     'SEKISHO_PUBLIC_URL must be a URL that begins with http:// or https://.',
   ],
+  [
+    'GOTRUE_RATE_LIMIT_EMAIL_SENT',
+    'many',
+    'GOTRUE_RATE_LIMIT_EMAIL_SENT must be a number for an hour such as 30, or 30/10m.',
+  ],
+  [
+    'GOTRUE_SECURITY_CAPTCHA_PROVIDER',
+    'riddle',
+    'GOTRUE_SECURITY_CAPTCHA_PROVIDER must be hcaptcha or turnstile.',
+  ],
+  [
+    'GOTRUE_SECURITY_CAPTCHA_ENABLED',
+    'true',
+    'GOTRUE_SECURITY_CAPTCHA_SECRET is missing: the secret of your captcha site.',
+  ],
+  [
+    'GOTRUE_SMTP_HEADERS',
+    '{"X-Tag":"one"}',
+    'GOTRUE_SMTP_HEADERS must be a JSON object of lists: {"X-Name": ["value"]}.',
+  ],
+  ['GOTRUE_JWT_KEYS', '{}', 'GOTRUE_JWT_KEYS must be a JSON array of keys (JWK).'],
   ['SEKISHO_SECRET', 'short', 'SEKISHO_SECRET is too short: 32 characters or more.'],
 ])('%s=%s is refused with a sentence', (name, value, problem) => {
   const environment = { ...production, [name]: value }

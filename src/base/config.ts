@@ -1,6 +1,9 @@
 import { gotrueVariables } from './config/gotrue.ts'
+import { isWithoutMeaning } from './config/gotrue-without-meaning.ts'
 import {
   integer,
+  list,
+  oneOf,
   optional,
   proxyTrust,
   text,
@@ -33,16 +36,26 @@ const serverVariables = {
   databasePoolSize: integer(['GOTRUE_DB_MAX_POOL_SIZE'], 10, { min: 1, max: 1000 }),
   dataDir: text(['SEKISHO_DATA_DIR'], '.sekisho'),
   /** GoTrue's external URL ends in `/auth/v1`; ours is the origin. */
-  publicUrl: url('SEKISHO_PUBLIC_URL', 'API_EXTERNAL_URL'),
+  publicUrl: url('SEKISHO_PUBLIC_URL', 'API_EXTERNAL_URL', 'GOTRUE_API_EXTERNAL_URL'),
+  /** Where clients of GoTrue's face come in, when it is not `/auth/v1` of the public URL. */
+  apiExternalUrl: url('API_EXTERNAL_URL', 'GOTRUE_API_EXTERNAL_URL'),
+  /** A second port, whose root is GoTrue's face, as in GoTrue's image. Zero: none. */
+  gotruePort: integer(['SEKISHO_GOTRUE_PORT'], 0, { max: 65_535 }),
+  /** Whether opening a mailed link uses it up, or first asks to press a button. */
+  mailLinks: oneOf('SEKISHO_MAIL_LINKS', ['confirm', 'direct'], 'direct'),
   secret: optional('SEKISHO_SECRET'),
   /** Whose `X-Forwarded-For` is believed; nobody's unless told. */
   trustProxy: proxyTrust('SEKISHO_TRUST_PROXY', 'TRUST_PROXY_HEADER'),
+  /** Hosts inside our own network that an application's addresses (its keys, its back-channel) may name. */
+  privateHosts: list('SEKISHO_PRIVATE_HOSTS', []),
   logLevel: text(['SEKISHO_LOG_LEVEL', 'GOTRUE_LOG_LEVEL'], 'info'),
+  /** The OpenID Provider's signing keys are replaced after so many days; 0: only by hand. */
+  keyRotationDays: integer(['SEKISHO_KEY_ROTATION_DAYS'], 90, { max: 3650 }),
 }
 
 /** The configuration: read once, frozen. Milliseconds for durations, unless a name says seconds. */
 export interface Config
-  extends Omit<Values<typeof serverVariables>, 'publicUrl' | 'host' | 'secret'> {
+  extends Omit<Values<typeof serverVariables>, 'publicUrl' | 'apiExternalUrl' | 'host' | 'secret'> {
   readonly mode: Mode
   readonly host: string
   /** The origin of everything, without a slash at its end: `https://id.example.com`. */
@@ -51,8 +64,10 @@ export interface Config
   readonly secret: string
   readonly gotrue: Omit<Values<typeof gotrueVariables>, 'siteUrl'> & {
     readonly siteUrl: string
-    /** `<publicUrl>/auth/v1`. */
+    /** `<publicUrl>/auth/v1`, unless `API_EXTERNAL_URL` says another. */
     readonly externalUrl: string
+    /** Where the links of mails begin; another one for requests by a host of `GOTRUE_MAILER_EXTERNAL_HOSTS`. */
+    readonly linkUrl: string
   }
   readonly origins: Readonly<Record<string, Origin>>
   /** `GOTRUE_*` names in the environment that mean nothing to this version; listed at start. */
@@ -143,26 +158,56 @@ export function readConfig(sources: ConfigSources): Config {
       'GOTRUE_JWT_SECRET is too short for HS256: 32 characters or more (RFC 7518 § 3.2).',
     )
   }
+  if (gotrue.mailerAutoconfirm && gotrue.allowUnverifiedEmailSignIns) {
+    problems.push(
+      'GOTRUE_MAILER_AUTOCONFIRM and GOTRUE_MAILER_ALLOW_UNVERIFIED_EMAIL_SIGN_INS exclude each other.',
+    )
+  }
+  if (gotrue.captchaEnabled && gotrue.captchaSecret === null) {
+    problems.push('GOTRUE_SECURITY_CAPTCHA_SECRET is missing: the secret of your captcha site.')
+  }
+  if (gotrue.maxRequestDuration === 0) {
+    problems.push('GOTRUE_API_MAX_REQUEST_DURATION must be longer than nothing.')
+  }
+  if (server.gotruePort !== 0 && server.gotruePort === port) {
+    problems.push('SEKISHO_GOTRUE_PORT must be another port than PORT.')
+  }
   if (problems.length > 0) throw new ConfigError(problems)
 
-  const externalUrl = `${publicUrl}/auth/v1`
+  const { apiExternalUrl, ...rest } = server
+  const externalUrl = externalUrlOf(publicUrl, apiExternalUrl, server.gotruePort)
   return deepFreeze({
-    ...server,
+    ...rest,
     mode,
     port,
     host,
     dataDir: flags.dataDir ?? server.dataDir,
     publicUrl,
     secret,
-    gotrue: { ...gotrue, siteUrl: gotrue.siteUrl ?? publicUrl, externalUrl },
+    gotrue: {
+      ...gotrue,
+      siteUrl: gotrue.siteUrl ?? publicUrl,
+      externalUrl,
+      linkUrl: externalUrl,
+    },
     origins,
     ignored: Object.keys(environment)
-      .filter((name) => name.startsWith('GOTRUE_') && !knownNames.has(name.replace(/_FILE$/, '')))
+      .filter((name) => name.startsWith('GOTRUE_') && !isKnown(name.replace(/_FILE$/, '')))
       .sort(),
   })
 }
 
-/** Every variable that this version reads; docs/cli.md has them all. */
+/** An own path, or an own port, is where GoTrue's clients come in; a bare origin is the house's. */
+function externalUrlOf(publicUrl: string, api: string | null, gotruePort: number): string {
+  if (api !== null && (gotruePort !== 0 || new URL(api).pathname !== '/')) return api
+  return `${publicUrl}/auth/v1`
+}
+
+function isKnown(name: string): boolean {
+  return knownNames.has(name) || isWithoutMeaning(name)
+}
+
+/** Every variable that this version reads: docs/cli.md has the house's, docs/gotrue-settings.md GoTrue's. */
 export const knownNames: ReadonlySet<string> = new Set(
   [...Object.values(serverVariables), ...Object.values(gotrueVariables)].flatMap(
     ({ names }) => names,

@@ -164,7 +164,8 @@ export function linkOf(
   },
 ): string {
   const { gotrue } = ctx.config
-  const url = new URL(gotrue[facts[letter].path], gotrue.externalUrl)
+  const path = gotrue[facts[letter].path]
+  const url = path === null ? new URL(`${gotrue.linkUrl}/verify`) : new URL(path, gotrue.linkUrl)
   const target = /[&=#%+\s"<>\\]/.test(redirectTo) ? encodeURIComponent(redirectTo) : redirectTo
   return `${url.href}?token=${hash}&type=${type ?? facts[letter].type}&redirect_to=${target}`
 }

@@ -1,14 +1,29 @@
 import { minute } from '../time.ts'
-import { duration, flag, integer, list, optional, text, url } from './variables.ts'
+import { mailVariables } from './gotrue-mail.ts'
+import { mfaVariables } from './gotrue-mfa.ts'
+import { protectionVariables } from './gotrue-protection.ts'
+import { duration, flag, integer, jwks, list, optional, text, url } from './variables.ts'
 
 /** What the GoTrue face honours, by GoTrue's names and defaults (reference/gotrue.md, appendix B). */
 export const gotrueVariables = {
+  ...mailVariables,
+  ...mfaVariables,
+  ...protectionVariables,
   siteUrl: url('GOTRUE_SITE_URL', 'SITE_URL'),
   uriAllowList: list('GOTRUE_URI_ALLOW_LIST', []),
+  requestIdHeader: optional(
+    'GOTRUE_API_REQUEST_ID_HEADER',
+    'GOTRUE_REQUEST_ID_HEADER',
+    'REQUEST_ID_HEADER',
+  ),
+  /** Null: a request that is under way is answered, however long it takes. */
+  maxRequestDuration: duration('GOTRUE_API_MAX_REQUEST_DURATION', null),
   disableSignup: flag('GOTRUE_DISABLE_SIGNUP', false),
   corsAllowedHeaders: list('GOTRUE_CORS_ALLOWED_HEADERS', []),
   jwtSecret: optional('GOTRUE_JWT_SECRET', 'JWT_SECRET', 'SUPABASE_JWT_SECRET'),
   jwtKeyId: optional('GOTRUE_JWT_KEY_ID'),
+  jwtKeys: jwks('GOTRUE_JWT_KEYS'),
+  jwtValidMethods: list('GOTRUE_JWT_VALID_METHODS', []),
   jwtExpSeconds: integer(['GOTRUE_JWT_EXP', 'JWT_EXP'], 3600, { min: 1 }),
   jwtAudience: text(['GOTRUE_JWT_AUD'], 'authenticated'),
   jwtIssuer: optional('GOTRUE_JWT_ISSUER'),
@@ -19,42 +34,8 @@ export const gotrueVariables = {
   phoneEnabled: flag('GOTRUE_EXTERNAL_PHONE_ENABLED', false),
   anonymousEnabled: flag('GOTRUE_EXTERNAL_ANONYMOUS_USERS_ENABLED', false),
   flowStateExpiry: duration('GOTRUE_EXTERNAL_FLOW_STATE_EXPIRY_DURATION', 5 * minute),
-  mailerAutoconfirm: flag('GOTRUE_MAILER_AUTOCONFIRM', false),
   smsAutoconfirm: flag('GOTRUE_SMS_AUTOCONFIRM', false),
   smsProvider: text(['GOTRUE_SMS_PROVIDER'], ''),
-  secureEmailChange: flag('GOTRUE_MAILER_SECURE_EMAIL_CHANGE_ENABLED', true),
-  mailerOtpExpSeconds: integer(['GOTRUE_MAILER_OTP_EXP'], 86_400, { min: 1 }),
-  mailerOtpLength: integer(['GOTRUE_MAILER_OTP_LENGTH'], 6, { min: 6, max: 10 }),
-  urlPathInvite: text(['GOTRUE_MAILER_URLPATHS_INVITE'], '/auth/v1/verify'),
-  urlPathConfirmation: text(['GOTRUE_MAILER_URLPATHS_CONFIRMATION'], '/auth/v1/verify'),
-  urlPathRecovery: text(['GOTRUE_MAILER_URLPATHS_RECOVERY'], '/auth/v1/verify'),
-  urlPathEmailChange: text(['GOTRUE_MAILER_URLPATHS_EMAIL_CHANGE'], '/auth/v1/verify'),
-  smtpHost: optional('GOTRUE_SMTP_HOST', 'SMTP_HOST'),
-  smtpPort: integer(['GOTRUE_SMTP_PORT', 'SMTP_PORT'], 587, { min: 1, max: 65_535 }),
-  smtpUser: optional('GOTRUE_SMTP_USER', 'SMTP_USER'),
-  smtpPass: optional('GOTRUE_SMTP_PASS', 'SMTP_PASS'),
-  smtpAdminEmail: optional('GOTRUE_SMTP_ADMIN_EMAIL', 'SMTP_ADMIN_EMAIL'),
-  smtpSenderName: optional('GOTRUE_SMTP_SENDER_NAME', 'SMTP_SENDER_NAME'),
-  smtpMaxFrequency: duration('GOTRUE_SMTP_MAX_FREQUENCY', 1 * minute),
-  passwordMinLength: integer(['GOTRUE_PASSWORD_MIN_LENGTH'], 6, { min: 6, max: 72 }),
-  passwordRequiredCharacters: text(['GOTRUE_PASSWORD_REQUIRED_CHARACTERS'], ''),
-  updatePasswordRequireReauthentication: flag(
-    'GOTRUE_SECURITY_UPDATE_PASSWORD_REQUIRE_REAUTHENTICATION',
-    false,
-  ),
-  updatePasswordRequireCurrentPassword: flag(
-    'GOTRUE_SECURITY_UPDATE_PASSWORD_REQUIRE_CURRENT_PASSWORD',
-    false,
-  ),
-  refreshTokenRotation: flag('GOTRUE_SECURITY_REFRESH_TOKEN_ROTATION_ENABLED', true),
-  refreshTokenReuseSeconds: integer(['GOTRUE_SECURITY_REFRESH_TOKEN_REUSE_INTERVAL'], 10),
-  refreshTokenAllowReuse: flag('GOTRUE_SECURITY_REFRESH_TOKEN_ALLOW_REUSE', false),
-  /** 2 keeps no bearer value at rest; 1 (GoTrue: also 0) writes rows of `auth.refresh_tokens`. */
-  refreshTokenAlgorithm: integer(['GOTRUE_SECURITY_REFRESH_TOKEN_ALGORITHM_VERSION'], 2, {
-    max: 2,
-  }),
-  sessionsTimebox: duration('GOTRUE_SESSIONS_TIMEBOX', null),
-  sessionsInactivity: duration('GOTRUE_SESSIONS_INACTIVITY_TIMEOUT', null),
   auditToPostgres: {
     ...flag('GOTRUE_AUDIT_LOG_DISABLE_POSTGRES', true),
     parse: (value: string) => !flag('', false).parse(value),
