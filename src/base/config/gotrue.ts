@@ -2,6 +2,7 @@ import { minute } from '../time.ts'
 import { mailVariables } from './gotrue-mail.ts'
 import { mfaVariables } from './gotrue-mfa.ts'
 import { protectionVariables } from './gotrue-protection.ts'
+import { smsVariables } from './gotrue-sms.ts'
 import { duration, flag, integer, jwks, list, optional, text, url } from './variables.ts'
 
 /** What the GoTrue face honours, by GoTrue's names and defaults (reference/gotrue.md, appendix B). */
@@ -9,6 +10,7 @@ export const gotrueVariables = {
   ...mailVariables,
   ...mfaVariables,
   ...protectionVariables,
+  ...smsVariables,
   siteUrl: url('GOTRUE_SITE_URL', 'SITE_URL'),
   uriAllowList: list('GOTRUE_URI_ALLOW_LIST', []),
   requestIdHeader: optional(
@@ -34,8 +36,6 @@ export const gotrueVariables = {
   phoneEnabled: flag('GOTRUE_EXTERNAL_PHONE_ENABLED', false),
   anonymousEnabled: flag('GOTRUE_EXTERNAL_ANONYMOUS_USERS_ENABLED', false),
   flowStateExpiry: duration('GOTRUE_EXTERNAL_FLOW_STATE_EXPIRY_DURATION', 5 * minute),
-  smsAutoconfirm: flag('GOTRUE_SMS_AUTOCONFIRM', false),
-  smsProvider: text(['GOTRUE_SMS_PROVIDER'], ''),
   auditToPostgres: {
     ...flag('GOTRUE_AUDIT_LOG_DISABLE_POSTGRES', true),
     parse: (value: string) => !flag('', false).parse(value),
