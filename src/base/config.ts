@@ -11,6 +11,7 @@ import {
   type Values,
   type Variable,
 } from './config/variables.ts'
+import { keySetProblem } from './jwk.ts'
 
 /** Where a value of the configuration came from. */
 export type Origin = 'default' | 'flag' | 'data directory' | `environment (${string})`
@@ -158,6 +159,8 @@ export function readConfig(sources: ConfigSources): Config {
       'GOTRUE_JWT_SECRET is too short for HS256: 32 characters or more (RFC 7518 § 3.2).',
     )
   }
+  const keyProblem = gotrue.jwtKeys.length === 0 ? null : keySetProblem(gotrue.jwtKeys)
+  if (keyProblem !== null) problems.push(`GOTRUE_JWT_KEYS cannot be used: ${keyProblem}.`)
   if (gotrue.mailerAutoconfirm && gotrue.allowUnverifiedEmailSignIns) {
     problems.push(
       'GOTRUE_MAILER_AUTOCONFIRM and GOTRUE_MAILER_ALLOW_UNVERIFIED_EMAIL_SIGN_INS exclude each other.',
@@ -165,6 +168,11 @@ export function readConfig(sources: ConfigSources): Config {
   }
   if (gotrue.captchaEnabled && gotrue.captchaSecret === null) {
     problems.push('GOTRUE_SECURITY_CAPTCHA_SECRET is missing: the secret of your captcha site.')
+  }
+  if (gotrue.databaseEncryption && (gotrue.databaseKeyId === null || gotrue.databaseKey === null)) {
+    problems.push(
+      'GOTRUE_SECURITY_DB_ENCRYPTION_ENCRYPT wants _ENCRYPTION_KEY_ID and _ENCRYPTION_KEY: 32 bytes in base64url.',
+    )
   }
   if (gotrue.maxRequestDuration === 0) {
     problems.push('GOTRUE_API_MAX_REQUEST_DURATION must be longer than nothing.')

@@ -53,6 +53,15 @@ export type FaultCode =
   | 'passkey_expired'
   | 'passkey_exists'
   | 'too_many_passkeys'
+  // Second factors.
+  | 'factor_not_found'
+  | 'factor_disabled'
+  | 'factor_exists'
+  | 'factor_name_taken'
+  | 'too_many_factors'
+  | 'factor_challenge_spent'
+  | 'factor_challenge_expired'
+  | 'factor_code_wrong'
   // Sessions and tokens.
   | 'no_authorization'
   | 'bad_jwt'
@@ -80,6 +89,7 @@ export type FaultCode =
   | 'consent_required'
   | 'interaction_required'
   | 'account_selection_required'
+  | 'unmet_authentication_requirements'
   | 'invalid_token'
   | 'insufficient_scope'
   // Connectors.

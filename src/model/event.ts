@@ -23,6 +23,8 @@ export type EventType =
   | 'identity.linked'
   | 'identity.unlinked'
   | 'factor.created'
+  | 'factor.challenged'
+  | 'factor.updated'
   | 'factor.used'
   | 'factor.deleted'
   | 'session.created'
@@ -43,6 +45,10 @@ export type EventType =
   | 'connector.deleted'
   | 'settings.updated'
   | 'key.created'
+  | 'key.promoted'
+  | 'key.deleted'
+  | 'logout.delivered'
+  | 'logout.failed'
 
 /** What GoTrue's audit log says of an event (reference/gotrue.md § 0.5). */
 export interface Audit {

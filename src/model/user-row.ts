@@ -55,6 +55,7 @@ interface FactorRow {
   created_at: string
   updated_at: string
   last_challenged_at: string | null
+  web_authn_aaguid: string | null
 }
 
 const endOfTime = new Date(8.64e15)
@@ -115,6 +116,7 @@ function toFactor(row: FactorRow): Factor {
     createdAt: new Date(row.created_at),
     updatedAt: new Date(row.updated_at),
     lastChallengedAt: row.last_challenged_at === null ? null : new Date(row.last_challenged_at),
+    aaguid: row.web_authn_aaguid,
   }
 }
 
@@ -131,7 +133,7 @@ export function usersSql<Extra extends object = object>(
       coalesce((select json_agg(i order by i.created_at, i.id) from auth.identities i where i.user_id = u.id), '[]') as identities,
       coalesce((select json_agg(json_build_object('id', f.id, 'factor_type', f.factor_type, 'status', f.status,
           'friendly_name', f.friendly_name, 'phone', f.phone, 'created_at', f.created_at, 'updated_at', f.updated_at,
-          'last_challenged_at', f.last_challenged_at) order by f.created_at, f.id)
+          'last_challenged_at', f.last_challenged_at, 'web_authn_aaguid', f.web_authn_aaguid) order by f.created_at, f.id)
         from auth.mfa_factors f where f.user_id = u.id), '[]') as factors
     from ${source} left join idp.profiles p on p.user_id = u.id`
 }

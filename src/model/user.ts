@@ -18,6 +18,8 @@ export interface Factor {
   createdAt: Date
   updatedAt: Date
   lastChallengedAt: Date | null
+  /** The model of a security key. */
+  aaguid: string | null
 }
 
 /**

@@ -102,10 +102,49 @@ export const en = {
     manage: 'Your passkeys',
   },
 
+  account: {
+    choose: 'Choose an account',
+    chooseLead: 'You are signed in on this device. Go on with this account, or use another one.',
+    goOn: 'Continue as {who}',
+    other: 'Use another account',
+  },
+
+  consent: {
+    title: 'Allow {app}?',
+    lead: '{app} asks to use your account. If you allow it, it can:',
+    scopes: {
+      openid: 'Know that it is you',
+      profile: 'See your profile: name, picture, birthday and the like',
+      email: 'See your email address',
+      phone: 'See your phone number',
+      address: 'See your postal address',
+      custom_data: 'See the data that this service keeps about you',
+      identities: 'See which other services you sign in with',
+      roles: 'See your roles',
+      organizations: 'See the organizations that you belong to',
+      organizationRoles: 'See your roles in your organizations',
+      offline: 'Keep this access while you are away',
+    },
+    inResource: 'In {resource}:',
+    organizations: 'Organizations to share',
+    organizationsLead: 'It gets access to those that you choose.',
+    allow: 'Allow',
+    deny: 'Do not allow',
+    remembered: 'You will be asked again only when {app} asks for more.',
+    website: 'Website of {app}',
+    terms: 'Terms of {app}',
+    privacy: 'Privacy at {app}',
+  },
+
+  handOver: {
+    title: 'Back to the app',
+    lead: 'Continue to {host}.',
+  },
+
   message: {
     signedInTitle: 'You are signed in',
     signedIn: 'You can close this page, or go back to the app.',
-    signedOutTitle: 'You are signed out',
+    signedOutTitle: 'Signed out',
     signedOut: 'You can close this page.',
     signInAgain: 'Sign in again',
     passwordChangedTitle: 'Password saved',
@@ -136,6 +175,8 @@ export const en = {
     codeWrong: 'That code is not right. You have {tries} tries left.',
     codeWrongLast: 'That code is not right. You have 1 try left.',
     codeExpired: 'That code has expired. Send a new one.',
+    factorCodeWrong:
+      'That code is not right. Type the one that your app shows now, or the newest one that we sent.',
     tooMany: 'Too many tries. Wait {wait}, or use another way to sign in.',
     codeExhausted: 'Too many tries with this code. Send a new one.',
     mailTooSoon: 'We have just sent several mails. Wait {wait} before you ask for another.',

@@ -99,6 +99,46 @@ export const ja: Words = {
     manage: 'パスキーの管理',
   },
 
+  account: {
+    choose: 'アカウントの選択',
+    chooseLead:
+      'この端末ではログイン済みです。このアカウントで続けるか、別のアカウントを使ってください。',
+    goOn: '{who} として続ける',
+    other: '別のアカウントを使う',
+  },
+
+  consent: {
+    title: '{app} を許可しますか',
+    lead: '{app} があなたのアカウントの利用を求めています。許可すると、次のことができるようになります。',
+    scopes: {
+      openid: 'ご本人であることの確認',
+      profile: '名前、写真、生年月日などのプロフィールの閲覧',
+      email: 'メールアドレスの閲覧',
+      phone: '電話番号の閲覧',
+      address: '住所の閲覧',
+      custom_data: 'このサービスが保存しているあなたのデータの閲覧',
+      identities: 'ログインに使っているほかのサービスの閲覧',
+      roles: 'あなたの役割の閲覧',
+      organizations: '所属している組織の閲覧',
+      organizationRoles: '組織でのあなたの役割の閲覧',
+      offline: 'あなたがいない間もこのアクセスを続けること',
+    },
+    inResource: '{resource} で:',
+    organizations: '共有する組織',
+    organizationsLead: '選んだ組織へのアクセスが許可されます。',
+    allow: '許可する',
+    deny: '許可しない',
+    remembered: '次に確認するのは、{app} がさらに別の許可を求めたときだけです。',
+    website: '{app} のウェブサイト',
+    terms: '{app} の利用規約',
+    privacy: '{app} のプライバシーポリシー',
+  },
+
+  handOver: {
+    title: 'アプリに戻る',
+    lead: '{host} に進みます。',
+  },
+
   message: {
     signedInTitle: 'ログインしました',
     signedIn: 'このページを閉じるか、アプリに戻ってください。',
@@ -134,6 +174,8 @@ export const ja: Words = {
     codeWrong: 'コードが違います。あと {tries} 回試せます。',
     codeWrongLast: 'コードが違います。あと 1 回試せます。',
     codeExpired: 'コードの有効期限が切れました。再送信してください。',
+    factorCodeWrong:
+      'コードが違います。アプリに今表示されているコードか、最後に送信したコードを入力してください。',
     tooMany: '試行回数が多すぎます。{wait}待つか、別の方法でログインしてください。',
     codeExhausted: 'このコードの試行回数が多すぎます。再送信してください。',
     mailTooSoon: 'メールを何通か送信したばかりです。{wait}待ってから再送信してください。',

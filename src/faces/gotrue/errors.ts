@@ -2,6 +2,7 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { Fault, type FaultCode } from '../../base/fault.ts'
 import { bodyLimit } from '../../base/http.ts'
 import { second } from '../../base/time.ts'
+import { factorSayings } from './factor-errors.ts'
 
 /** An error as this protocol says it. */
 export interface Said {
@@ -99,12 +100,14 @@ const letters: Record<string, string> = {
 const sessionEnds: Record<string, string> = {
   expired: 'Invalid Refresh Token: Session Expired',
   inactive: 'Invalid Refresh Token: Session Expired (Inactivity)',
+  'low-aal': 'Invalid Refresh Token: Session Expired (Low AAL: User Needs MFA Verification)',
 }
 
 const noFlowState = 'invalid flow state, no valid flow state found'
 
 /** Every fault in this protocol's tongue (reference/gotrue.md, appendix A). */
 export const sayings: Record<FaultCode, Saying> = {
+  ...factorSayings,
   input_invalid(details, path) {
     if (isSaid(details.said)) return details.said
     const problem = typeof details.problem === 'string' ? problems[details.problem] : undefined
@@ -134,14 +137,14 @@ export const sayings: Record<FaultCode, Saying> = {
     if (at === 'refresh') return said(400, 'user_banned', 'Invalid Refresh Token: User Banned')
     return said(path.endsWith('/token') ? 400 : 403, 'user_banned', 'User is banned')
   },
-  email_not_confirmed: ({ at }) =>
+  email_not_confirmed: ({ at }, path) =>
     at === 'reauthenticate'
       ? said(422, 'email_not_confirmed', 'Please verify your email first.')
-      : said(400, 'email_not_confirmed', 'Email not confirmed'),
-  phone_not_confirmed: ({ at }) =>
+      : said(unconfirmed(path), 'email_not_confirmed', 'Email not confirmed'),
+  phone_not_confirmed: ({ at }, path) =>
     at === 'reauthenticate'
       ? said(422, 'phone_not_confirmed', 'Please verify your phone first.')
-      : said(400, 'phone_not_confirmed', 'Phone not confirmed'),
+      : said(unconfirmed(path), 'phone_not_confirmed', 'Phone not confirmed'),
   email_exists: said(
     422,
     'email_exists',
@@ -203,11 +206,6 @@ export const sayings: Record<FaultCode, Saying> = {
     'user_sso_managed',
     'Updating email, phone, password of a SSO account only possible via SSO',
   ),
-  insufficient_aal: said(
-    401,
-    'insufficient_aal',
-    'AAL2 session is required to update email or password when MFA is enabled.',
-  ),
 
   signup_disabled: said(422, 'signup_disabled', 'Signups not allowed for this instance'),
   otp_disabled: said(422, 'otp_disabled', 'Signups not allowed for otp'),
@@ -249,8 +247,16 @@ export const sayings: Record<FaultCode, Saying> = {
   bad_jwt: ({ status, why }) => said(status === 400 ? 400 : 403, 'bad_jwt', String(why)),
   passkey_disabled: said(404, 'passkey_disabled', 'Passkeys are disabled'),
   passkey_unknown: said(400, 'webauthn_verification_failed', 'Credential verification failed'),
-  passkey_refused: said(400, 'webauthn_verification_failed', 'Credential verification failed'),
-  passkey_expired: said(400, 'webauthn_challenge_not_found', 'Challenge not found or already used'),
+  passkey_refused: ({ why }) =>
+    said(
+      400,
+      'webauthn_verification_failed',
+      why === 'malformed' ? 'Invalid credential response' : 'Credential verification failed',
+    ),
+  passkey_expired: ({ why }) =>
+    why === 'late'
+      ? said(400, 'webauthn_challenge_expired', 'Challenge has expired')
+      : said(400, 'webauthn_challenge_not_found', 'Challenge not found or already used'),
   passkey_exists: said(422, 'webauthn_credential_exists', 'This credential is already registered'),
   too_many_passkeys: said(422, 'too_many_passkeys', 'Maximum number of passkeys reached'),
 
@@ -318,6 +324,10 @@ export const sayings: Record<FaultCode, Saying> = {
   interaction_required: oauth('interaction_required', 'An interaction is required'),
   account_selection_required: oauth('account_selection_required', 'An account has to be chosen'),
   invalid_token: oauth('invalid_token', 'The token is not valid'),
+  unmet_authentication_requirements: oauth(
+    'unmet_authentication_requirements',
+    'The authentication does not suffice',
+  ),
   insufficient_scope: oauth('insufficient_scope', 'The scope does not suffice'),
 
   connector_not_found: ({ channel }) =>
@@ -329,6 +339,9 @@ export const sayings: Record<FaultCode, Saying> = {
     return unexpected(name === undefined ? 'Error sending email' : `Error sending ${name} email`)
   },
 }
+
+/** A passkey that is right opens no account that is not. */
+const unconfirmed = (path: string) => (path.includes('/passkeys/') ? 403 : 400)
 
 function isSaid(value: unknown): value is Said {
   return typeof value === 'object' && value !== null && 'status' in value && 'message' in value

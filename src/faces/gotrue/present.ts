@@ -90,10 +90,11 @@ export function factorJson(factor: Factor): Json {
     created_at: goTime(factor.createdAt),
     updated_at: goTime(factor.updatedAt),
     status: factor.status,
-    ...(factor.friendlyName === null ? {} : { friendly_name: factor.friendlyName }),
+    ...(factor.friendlyName === null || factor.friendlyName === '' ? {} : { friendly_name: factor.friendlyName }),
     factor_type: factor.type,
     phone: factor.phone,
     last_challenged_at: factor.lastChallengedAt && goTime(factor.lastChallengedAt),
+    ...(factor.aaguid === null ? {} : { web_authn_aaguid: factor.aaguid }),
   }
 }
 
