@@ -90,6 +90,10 @@ export type FaultCode =
   | 'interaction_required'
   | 'account_selection_required'
   | 'unmet_authentication_requirements'
+  | 'invalid_request_uri'
+  | 'invalid_request_object'
+  | 'invalid_dpop_proof'
+  | 'use_dpop_nonce'
   | 'invalid_token'
   | 'insufficient_scope'
   // Connectors.

@@ -328,6 +328,10 @@ export const sayings: Record<FaultCode, Saying> = {
     'unmet_authentication_requirements',
     'The authentication does not suffice',
   ),
+  invalid_request_uri: oauth('invalid_request_uri', 'The request URI is unknown'),
+  invalid_request_object: oauth('invalid_request_object', 'The request object is invalid'),
+  invalid_dpop_proof: oauth('invalid_dpop_proof', 'The DPoP proof is invalid'),
+  use_dpop_nonce: oauth('use_dpop_nonce', 'The DPoP proof needs a nonce'),
   insufficient_scope: oauth('insufficient_scope', 'The scope does not suffice'),
 
   connector_not_found: ({ channel }) =>

@@ -177,6 +177,26 @@ const said: Record<FaultCode, Said> = {
     error: 'unmet_authentication_requirements',
     description: 'The user cannot sign in as surely as was asked.',
   },
+  invalid_request_uri: {
+    status: 400,
+    error: 'invalid_request_uri',
+    description: 'The request_uri is unknown, expired, spent, or was made for another client.',
+  },
+  invalid_request_object: {
+    status: 400,
+    error: 'invalid_request_object',
+    description: 'The request object is not signed as it must be, or its claims are wrong.',
+  },
+  invalid_dpop_proof: {
+    status: 400,
+    error: 'invalid_dpop_proof',
+    description: 'The DPoP proof is invalid, does not fit this request, or was used before.',
+  },
+  use_dpop_nonce: {
+    status: 400,
+    error: 'use_dpop_nonce',
+    description: 'The DPoP proof has to carry the nonce of the DPoP-Nonce header.',
+  },
   insufficient_scope: {
     status: 403,
     error: 'insufficient_scope',
