@@ -315,6 +315,22 @@ export interface AuthWebauthnCredentials {
   last_used_at: Date | null
 }
 
+export interface IdpApplicationOrganizationScopes {
+  application_id: string
+  scope_id: string
+}
+
+export interface IdpApplicationResourceScopes {
+  application_id: string
+  scope_id: string
+  is_organization: Generated<boolean>
+}
+
+export interface IdpApplicationRoles {
+  application_id: string
+  role_id: string
+}
+
 export interface IdpApplicationSecrets {
   application_id: string
   name: string
@@ -322,6 +338,11 @@ export interface IdpApplicationSecrets {
   sealed: string
   created_at: Generated<Date>
   expires_at: Date | null
+}
+
+export interface IdpApplicationUserScopes {
+  application_id: string
+  scope: string
 }
 
 export interface IdpApplications {
@@ -353,6 +374,22 @@ export interface IdpConnectors {
   updated_at: Generated<Date>
 }
 
+export interface IdpConsentOrganizations {
+  user_id: string
+  application_id: string
+  organization_id: string
+}
+
+export interface IdpConsents {
+  user_id: string
+  application_id: string
+  scopes: Generated<string[]>
+  resource_scopes: OptionalJson
+  organization_scopes: Generated<string[]>
+  created_at: Generated<Date>
+  updated_at: Generated<Date>
+}
+
 export interface IdpEvents {
   id: GeneratedAlways<number>
   type: string
@@ -370,12 +407,13 @@ export interface IdpEvents {
 export interface IdpGrants {
   id: string
   user_id: string
-  session_id: string
+  session_id: string | null
   application_id: string
   scope: Generated<string>
   resources: Generated<string[]>
   authenticated_at: Date
   created_at: Generated<Date>
+  api_scopes: Generated<string[]>
 }
 
 export interface IdpIdentityTokens {
@@ -434,6 +472,65 @@ export interface IdpMigrations {
   applied_at: Generated<Date>
 }
 
+export interface IdpOrganizationApplicationRoles {
+  organization_id: string
+  application_id: string
+  role_id: string
+}
+
+export interface IdpOrganizationApplications {
+  organization_id: string
+  application_id: string
+  created_at: Generated<Date>
+}
+
+export interface IdpOrganizationMemberRoles {
+  organization_id: string
+  user_id: string
+  role_id: string
+}
+
+export interface IdpOrganizationMembers {
+  organization_id: string
+  user_id: string
+  created_at: Generated<Date>
+}
+
+export interface IdpOrganizationRoleResourceScopes {
+  role_id: string
+  scope_id: string
+}
+
+export interface IdpOrganizationRoleScopes {
+  role_id: string
+  scope_id: string
+}
+
+export interface IdpOrganizationRoles {
+  id: string
+  name: string
+  description: string | null
+  type: Generated<string>
+  created_at: Generated<Date>
+}
+
+export interface IdpOrganizationScopes {
+  id: string
+  name: string
+  description: string | null
+  created_at: Generated<Date>
+}
+
+export interface IdpOrganizations {
+  id: string
+  name: string
+  description: string | null
+  custom_data: OptionalJson
+  is_mfa_required: Generated<boolean>
+  created_at: Generated<Date>
+  updated_at: Generated<Date>
+}
+
 export interface IdpProfiles {
   user_id: string
   username: string | null
@@ -443,6 +540,37 @@ export interface IdpProfiles {
   custom_data: OptionalJson
   created_at: Generated<Date>
   updated_at: Generated<Date>
+}
+
+export interface IdpResources {
+  id: string
+  name: string
+  indicator: string
+  is_default: Generated<boolean>
+  access_token_ttl: Generated<number>
+  created_at: Generated<Date>
+}
+
+export interface IdpRoleScopes {
+  role_id: string
+  scope_id: string
+}
+
+export interface IdpRoles {
+  id: string
+  name: string
+  description: string | null
+  type: Generated<string>
+  is_default: Generated<boolean>
+  created_at: Generated<Date>
+}
+
+export interface IdpScopes {
+  id: string
+  resource_id: string
+  name: string
+  description: string | null
+  created_at: Generated<Date>
 }
 
 export interface IdpSessionTokens {
@@ -469,6 +597,11 @@ export interface IdpTokens {
   created_at: Generated<Date>
   expires_at: Date
   used_at: Date | null
+}
+
+export interface IdpUserRoles {
+  user_id: string
+  role_id: string
 }
 
 export interface IdpVerifications {
@@ -508,10 +641,16 @@ export interface Database {
   'auth.users': AuthUsers
   'auth.webauthn_challenges': AuthWebauthnChallenges
   'auth.webauthn_credentials': AuthWebauthnCredentials
+  'idp.application_organization_scopes': IdpApplicationOrganizationScopes
+  'idp.application_resource_scopes': IdpApplicationResourceScopes
+  'idp.application_roles': IdpApplicationRoles
   'idp.application_secrets': IdpApplicationSecrets
+  'idp.application_user_scopes': IdpApplicationUserScopes
   'idp.applications': IdpApplications
   'idp.authenticators': IdpAuthenticators
   'idp.connectors': IdpConnectors
+  'idp.consent_organizations': IdpConsentOrganizations
+  'idp.consents': IdpConsents
   'idp.events': IdpEvents
   'idp.grants': IdpGrants
   'idp.identity_tokens': IdpIdentityTokens
@@ -520,9 +659,23 @@ export interface Database {
   'idp.limits': IdpLimits
   'idp.messages': IdpMessages
   'idp.migrations': IdpMigrations
+  'idp.organization_application_roles': IdpOrganizationApplicationRoles
+  'idp.organization_applications': IdpOrganizationApplications
+  'idp.organization_member_roles': IdpOrganizationMemberRoles
+  'idp.organization_members': IdpOrganizationMembers
+  'idp.organization_role_resource_scopes': IdpOrganizationRoleResourceScopes
+  'idp.organization_role_scopes': IdpOrganizationRoleScopes
+  'idp.organization_roles': IdpOrganizationRoles
+  'idp.organization_scopes': IdpOrganizationScopes
+  'idp.organizations': IdpOrganizations
   'idp.profiles': IdpProfiles
+  'idp.resources': IdpResources
+  'idp.role_scopes': IdpRoleScopes
+  'idp.roles': IdpRoles
+  'idp.scopes': IdpScopes
   'idp.session_tokens': IdpSessionTokens
   'idp.settings': IdpSettings
   'idp.tokens': IdpTokens
+  'idp.user_roles': IdpUserRoles
   'idp.verifications': IdpVerifications
 }
