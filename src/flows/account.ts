@@ -5,22 +5,25 @@ import { isUniqueViolation } from '../base/sql-error.ts'
 import { after, day } from '../base/time.ts'
 import { record } from '../model/event.ts'
 import { type Challenge, createFlowState } from '../model/flow-state.ts'
-import { clearTokens, spendNonce } from '../model/one-time-token.ts'
+import { clearTokens, type NonceProof } from '../model/one-time-token.ts'
 import { endSessionsOf, type Session } from '../model/session.ts'
 import {
   auditActorOf,
   findUser,
   findUserByEmail,
-  findUserByPhone,
   type Json,
   type User,
   type UserChange,
   updateUser,
 } from '../model/user.ts'
-import { type PreparedMail, prepareEmailChange, prepareMail, sendMails } from './mail-token.ts'
+import { type PreparedMail, prepareEmailChange, sendMails } from './mail-token.ts'
 import { checkPasswordRules } from './password-rules.ts'
-import { nameEmailIdentity, namePhoneIdentity } from './redeem.ts'
-import { checkChannel, checkEmail, checkPhone } from './sign-up.ts'
+import { believePhone, type PhoneChange, planPhoneChange } from './phone-change.ts'
+import { type PreparedText, prepareText, sendPreparedText } from './phone-token.ts'
+import { proofOfNonce, spendProof } from './reauthenticate.ts'
+import { nameEmailIdentity } from './redeem.ts'
+import { checkEmail, checkPhone } from './sign-up-checks.ts'
+import { checkChannel } from './sms.ts'
 
 /** What a user may change of themself; what is empty or null stays. */
 export interface AccountChange {
@@ -53,31 +56,30 @@ export async function updateAccount(
   const { user, session } = caller
   const email = change.email === '' ? null : checkEmail(change.email)
   const phone = change.phone === '' ? null : checkPhone(change.phone)
-  if (phone !== null) checkChannel(ctx, change.channel)
+  const channel = phone === null ? 'sms' : await checkChannel(ctx, change.channel)
   if (change.password !== null) checkPasswordRules(ctx.config, change.password)
   refuse(ctx, caller, change, { email, phone })
   const newEmail = email === user.email ? null : email
   const newPhone = phone === user.phone ? null : phone
   if (newEmail !== null && (await findUserByEmail(ctx, newEmail)) !== null)
     throw new Fault('email_exists')
-  if (newPhone !== null) await checkNewPhone(ctx, newPhone)
-  const passwordHash = change.password === null ? null : await checkNewPassword(ctx, caller, change)
+  const phoneChange =
+    newPhone === null ? null : await planPhoneChange(ctx, { phone: newPhone, channel })
+  const password = change.password === null ? null : await checkNewPassword(ctx, caller, change)
 
   const { gotrue } = ctx.config
   const isBelieved = newEmail !== null && user.isAnonymous && gotrue.mailerAutoconfirm
-  const { updated, mails } = await transaction(ctx, async (ctx) => {
-    if (passwordHash !== null)
-      await changePassword(ctx, { user, session }, { ...change, passwordHash })
+  const { updated, mails, text } = await transaction(ctx, async (ctx) => {
+    if (password !== null) await changePassword(ctx, { user, session }, password)
     const userChange: UserChange = {
       ...(change.data === null
         ? {}
         : { metadata: { own: mergeJson(user.metadata.own, change.data) } }),
       ...(isBelieved ? { email: newEmail, emailVerified: true, isAnonymous: false } : {}),
-      ...(newPhone === null ? {} : { phone: newPhone, phoneVerified: true, isAnonymous: false }),
     }
     const changed = (await updateUser(ctx, user.id, userChange)) ?? user
     if (isBelieved) await nameEmailIdentity(ctx, changed, newEmail)
-    if (newPhone !== null) await namePhoneIdentity(ctx, changed, newPhone)
+    const text = phoneChange === null ? null : await changePhone(ctx, changed, phoneChange)
     const mails =
       newEmail === null || isBelieved
         ? []
@@ -90,15 +92,16 @@ export async function updateAccount(
         changed: namesOf({
           email: newEmail,
           phone: newPhone,
-          password: passwordHash,
+          password,
           data: change.data,
         }),
       },
       audit: { action: 'user_modified', logType: 'user', actor: auditActorOf(user) },
     })
-    return { updated: await findUser(ctx, user.id), mails }
+    return { updated: await findUser(ctx, user.id), mails, text }
   }).catch(sayTaken)
   await sendMails(ctx, mails)
+  if (text !== null) await sendPreparedText(ctx, text)
   if (updated === null) throw new Fault('user_not_found')
   return updated
 }
@@ -137,25 +140,28 @@ function refuse(
   if (user.isSso && (touchesCredentials || phone !== null)) throw new Fault('user_sso_managed')
 }
 
-async function checkNewPhone(ctx: Context, phone: string): Promise<void> {
-  if ((await findUserByPhone(ctx, phone)) !== null)
-    throw new Fault('phone_exists', { at: 'account' })
-  // No connector of this version sends to phones: a number is believed, or nothing can be done.
-  if (!ctx.config.gotrue.smsAutoconfirm) throw new Fault('connector_not_found', { channel: 'sms' })
+async function changePhone(ctx: Tx, user: User, change: PhoneChange): Promise<PreparedText | null> {
+  if (!change.isBelieved) return prepareText(ctx, user, { purpose: 'phone_change', ...change })
+  await believePhone(ctx, user, change.phone)
+  return null
 }
 
-/** The new password's hash, if the caller may set it. */
+/** A password that the caller may set, and what is spent for it. */
+interface NewPassword {
+  hash: string
+  proof: NonceProof | null
+}
+
 async function checkNewPassword(
   ctx: Context,
   { user, session }: Caller,
   { password, currentPassword, nonce }: AccountChange,
-): Promise<string> {
+): Promise<NewPassword> {
   const { updatePasswordRequireReauthentication, updatePasswordRequireCurrentPassword } =
     ctx.config.gotrue
   const isOld = session === null || after(session.createdAt, day) <= ctx.now()
-  if (updatePasswordRequireReauthentication && isOld && nonce === '') {
-    throw new Fault('reauthentication_needed')
-  }
+  const needsProof = updatePasswordRequireReauthentication && isOld
+  if (needsProof && nonce === '') throw new Fault('reauthentication_needed')
   const wasProved = session?.amr.some(({ method }) =>
     ['recovery', 'otp', 'magiclink'].includes(method),
   )
@@ -168,28 +174,17 @@ async function checkNewPassword(
   if (user.passwordHash !== null && (await passwordMatches(password ?? '', user.passwordHash))) {
     throw new Fault('same_password')
   }
-  return hashPassword(password ?? '')
+  const proof = needsProof ? await proofOfNonce(ctx, user, nonce) : null
+  return { hash: await hashPassword(password ?? ''), proof }
 }
 
 /** Every other session ends, and every code and link that waits: somebody else may hold one. */
 async function changePassword(
   ctx: Tx,
   { user, session }: Caller,
-  { passwordHash, nonce }: { passwordHash: string; nonce: string },
+  { hash: passwordHash, proof }: NewPassword,
 ): Promise<void> {
-  const needsNonce =
-    ctx.config.gotrue.updatePasswordRequireReauthentication &&
-    (session === null || after(session.createdAt, day) <= ctx.now())
-  if (
-    needsNonce &&
-    !(await spendNonce(ctx, {
-      userId: user.id,
-      recipient: user.email ?? user.phone ?? '',
-      code: nonce,
-    }))
-  ) {
-    throw new Fault('reauthentication_not_valid')
-  }
+  if (proof !== null) await spendProof(ctx, user, proof)
   await updateUser(ctx, user.id, { passwordHash })
   await clearTokens(ctx, user.id)
   const ended = await endSessionsOf(ctx, user.id, { except: session?.id })
@@ -228,32 +223,4 @@ export async function startEmailChange(
 export function mergeJson(present: Json, change: Json): Json {
   const merged = Object.entries({ ...present, ...change })
   return Object.fromEntries(merged.filter(([name]) => change[name] !== null))
-}
-
-/** Mails a code with which the caller shows that it is still them. */
-export async function requestReauthentication(ctx: Context, user: User): Promise<void> {
-  const { email } = user
-  if (email === null && user.phone === null) {
-    throw new Fault('input_invalid', { problem: 'nobody-to-reauthenticate' })
-  }
-  if (email === null) {
-    if (user.phoneVerifiedAt === null)
-      throw new Fault('phone_not_confirmed', { at: 'reauthenticate' })
-    throw new Fault('connector_not_found', { channel: 'sms' })
-  }
-  if (user.emailVerifiedAt === null)
-    throw new Fault('email_not_confirmed', { at: 'reauthenticate' })
-  const mail = await transaction(ctx, async (ctx) => {
-    await record(ctx, {
-      type: 'reauthentication.requested',
-      userId: user.id,
-      audit: {
-        action: 'user_reauthenticate_requested',
-        logType: 'user',
-        actor: auditActorOf(user),
-      },
-    })
-    return prepareMail(ctx, user, { letter: 'reauthentication', redirectTo: '' })
-  })
-  await sendMails(ctx, [mail])
 }

@@ -22,7 +22,8 @@ import {
 } from '../model/user.ts'
 import { type Letter, linkOf } from './mail-token.ts'
 import { checkPasswordRules } from './password-rules.ts'
-import { checkEmail, createEmailAccount } from './sign-up.ts'
+import { createEmailAccount } from './sign-up.ts'
+import { checkEmail } from './sign-up-checks.ts'
 
 export const linkTypes = [
   'signup',

@@ -25,7 +25,7 @@ import { isUuid, nilUuid } from '../model/uuid.ts'
 import { mergeJson } from './account.ts'
 import { checkPasswordRules, maxPasswordBytes } from './password-rules.ts'
 import { nameEmailIdentity, namePhoneIdentity } from './redeem.ts'
-import { checkEmail, checkPhone } from './sign-up.ts'
+import { checkEmail, checkPhone } from './sign-up-checks.ts'
 
 /** What an administrator says of a user, in GoTrue's API; empty or null says nothing. */
 export interface AdminUserInput {
@@ -195,6 +195,7 @@ export async function updateUserByAdmin(
         details: { by: 'admin', endedSessions: ended.length },
       })
     }
+    if (bannedUntil) await tellLogoutOf(ctx, id)
     await record(ctx, {
       type: 'user.updated',
       userId: id,

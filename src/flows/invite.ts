@@ -6,7 +6,8 @@ import { record } from '../model/event.ts'
 import { markInvited } from '../model/one-time-token.ts'
 import { findUser, findUserByEmail, type Json, type User } from '../model/user.ts'
 import { prepareMail, sendMails } from './mail-token.ts'
-import { checkEmail, createEmailAccount } from './sign-up.ts'
+import { createEmailAccount } from './sign-up.ts'
+import { checkEmail } from './sign-up-checks.ts'
 
 /** Makes an account for an address and mails a link that confirms it; who was invited and has not come is again. */
 export async function invite(

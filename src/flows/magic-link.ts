@@ -2,16 +2,10 @@ import { type Context, transaction } from '../base/context.ts'
 import { Fault } from '../base/fault.ts'
 import { record } from '../model/event.ts'
 import { type Challenge, createFlowState } from '../model/flow-state.ts'
-import {
-  auditActorOf,
-  findUserByEmail,
-  findUserByPhone,
-  isEmail,
-  type Json,
-  type User,
-} from '../model/user.ts'
+import { auditActorOf, findUserByEmail, isEmail, type Json, type User } from '../model/user.ts'
 import { prepareMail, sendMails } from './mail-token.ts'
-import { checkEmail, checkPhone, pretendToMail, signUpForLink } from './sign-up.ts'
+import { signUpForLink } from './sign-up.ts'
+import { checkEmail, pretendToMail } from './sign-up-checks.ts'
 
 export interface LinkRequest {
   email: string
@@ -79,18 +73,4 @@ async function mailToConfirmed(
     return prepareMail(ctx, user, { letter, redirectTo, isPkce: challenge !== null })
   })
   await sendMails(ctx, [mail])
-}
-
-/** A code for a phone: no connector of this version sends one. */
-export async function sendPhoneCode(
-  ctx: Context,
-  request: { phone: string; createUser: boolean },
-): Promise<never> {
-  if (!request.createUser) {
-    const known = (await findUserByPhone(ctx, request.phone.replace(/^\+/, ''))) !== null
-    if (!known) throw new Fault('otp_disabled')
-  }
-  if (!ctx.config.gotrue.phoneEnabled) throw new Fault('phone_provider_disabled', { at: 'otp' })
-  checkPhone(request.phone)
-  throw new Fault('connector_not_found', { channel: 'sms' })
 }

@@ -16,7 +16,9 @@ import {
   clearLinks,
   finishEmailChange,
   finishPhoneChange,
+  isCodeAwaited,
   type Spent,
+  spendAwaitedCode,
   spendCode,
   spendHash,
   type TokenKind,
@@ -25,7 +27,8 @@ import type { AuthenticationMethod } from '../model/session.ts'
 import { auditActorOf, findUser, type User, updateUser } from '../model/user.ts'
 import { admit, refuseBanned } from './admit.ts'
 import type { SignedIn } from './sign-in.ts'
-import { signedUpAudit } from './sign-up.ts'
+import { signedUpAudit } from './sign-up-checks.ts'
+import { judgeSmsCode } from './sms.ts'
 
 /** What a link or code says it is for; `email` is either of the first two rows. */
 export type RedeemType = 'signup' | 'invite' | 'recovery' | 'magiclink' | 'email' | 'email_change'
@@ -91,9 +94,14 @@ export async function redeemCode(
 ): Promise<Redeemed> {
   const { type, ...tried } = request
   await limitTries(ctx, tried.recipient)
+  const judged =
+    tried.channel === 'phone' ? await judgePhoneCode(ctx, tried, kindsOf[type]) : 'ours'
   const redeemed = await transaction(ctx, async (ctx) => {
     for (const kind of kindsOf[type]) {
-      const spent = await spendCode(ctx, { ...tried, kind })
+      const spent =
+        judged === 'right'
+          ? await spendAwaitedCode(ctx, { phone: tried.recipient, kind })
+          : await spendCode(ctx, { ...tried, kind })
       if (spent !== null)
         return finish(ctx, spent, { type, wants: 'session', phone: tried.channel === 'phone' })
     }
@@ -101,6 +109,21 @@ export async function redeemCode(
   })
   if (redeemed === null) throw new Fault('otp_expired', { by: 'code' })
   return redeemed
+}
+
+/** What the provider says who made the code; it is asked only about codes that it may have sent. */
+async function judgePhoneCode(
+  ctx: Context,
+  { recipient: phone, code }: { recipient: string; code: string },
+  kinds: readonly TokenKind[],
+): Promise<'ours' | 'right'> {
+  for (const kind of kinds) {
+    if (!(await isCodeAwaited(ctx, { phone, kind }))) continue
+    const judged = await judgeSmsCode(ctx, { phone, code })
+    if (judged === 'wrong') throw new Fault('otp_expired', { by: 'code' })
+    return judged
+  }
+  return 'ours'
 }
 
 /** Six digits, good for a day, would be guessed: ten tries in a quarter of an hour for one recipient. */
@@ -223,7 +246,10 @@ export async function nameEmailIdentity(ctx: Tx, user: User, email: string): Pro
 
 async function finishPhone(ctx: Tx, user: User, kind: TokenKind): Promise<Done> {
   if (kind === 'confirmation_token') {
-    const confirmed = await updateUser(ctx, user.id, { phoneVerified: true })
+    const confirmed = await updateUser(ctx, user.id, {
+      phoneVerified: true,
+      isAnonymous: false,
+    })
     await record(ctx, {
       type: 'verification.finished',
       userId: user.id,

@@ -5,11 +5,14 @@ import type { Challenge } from '../model/flow-state.ts'
 import { findUserByEmail, findUserByPhone } from '../model/user.ts'
 import { startEmailChange } from './account.ts'
 import { sendMails } from './mail-token.ts'
-import { askToConfirm, checkEmail, checkPhone, pretendToMail } from './sign-up.ts'
+import { resendPhoneChange } from './phone-change.ts'
+import { sendCodeTo } from './phone-sign-up.ts'
+import { askToConfirm } from './sign-up.ts'
+import { checkEmail, checkPhone, pretendToMail, pretendToText } from './sign-up-checks.ts'
 
 export type ResendType = 'signup' | 'email_change' | 'sms' | 'phone_change'
 
-/** Sends again what waits to be confirmed. Nobody learns here whether there is anything. */
+/** Sends again what waits to be confirmed. Resolves with the id of a message to a phone, empty where there is none. */
 export async function resend(
   ctx: Context,
   request: {
@@ -19,9 +22,23 @@ export async function resend(
     challenge: Challenge | null
     redirectTo: string
   },
-): Promise<void> {
+): Promise<string> {
   const { type, challenge, redirectTo } = request
   if (type === 'sms' || type === 'phone_change') return resendToPhone(ctx, request.phone, type)
+  await resendMail(ctx, { type, email: request.email, challenge, redirectTo })
+  return ''
+}
+
+async function resendMail(
+  ctx: Context,
+  request: {
+    type: 'signup' | 'email_change'
+    email: string
+    challenge: Challenge | null
+    redirectTo: string
+  },
+): Promise<void> {
+  const { type, challenge, redirectTo } = request
   if (!ctx.config.gotrue.emailEnabled) throw new Fault('email_provider_disabled', { at: 'resend' })
   const email = checkEmail(request.email)
   const user = await findUserByEmail(ctx, email)
@@ -47,12 +64,12 @@ async function resendToPhone(
   ctx: Context,
   given: string,
   type: 'sms' | 'phone_change',
-): Promise<void> {
+): Promise<string> {
   if (!ctx.config.gotrue.phoneEnabled) throw new Fault('phone_provider_disabled', { at: 'resend' })
   const phone = checkPhone(given)
   const user = await findUserByPhone(ctx, phone)
-  const isWaiting =
-    user !== null && (type === 'sms' ? !user.phoneVerifiedAt : user.pending.newPhone !== '')
-  // No connector of this version sends to phones.
-  if (isWaiting) throw new Fault('connector_not_found', { channel: 'sms' })
+  if (type === 'sms' && user !== null && !user.phoneVerifiedAt) return sendCodeTo(ctx, user, 'sms')
+  if (type === 'phone_change' && user?.pending.newPhone) return resendPhoneChange(ctx, user)
+  await pretendToText(ctx, `resend-${type}:${phone}`)
+  return ''
 }

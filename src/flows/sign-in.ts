@@ -46,6 +46,10 @@ export async function signInWithPassword(
     await countGuess(ctx, identifier)
     throw new Fault('invalid_credentials')
   }
+  // The identifier itself has to be proved: another one of the account does not speak for it.
+  if ((byEmail ? user.emailVerifiedAt : user.phoneVerifiedAt) === null) {
+    throw new Fault(byEmail ? 'email_not_confirmed' : 'phone_not_confirmed')
+  }
   const fresh = isOutdated(user.passwordHash) ? await hashPassword(password) : null
   const session = await transaction(ctx, async (ctx) => {
     if (fresh !== null)

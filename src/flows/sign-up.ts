@@ -2,27 +2,32 @@ import { type Context, type Tx, transaction } from '../base/context.ts'
 import { Fault } from '../base/fault.ts'
 import { hashPassword } from '../base/password.ts'
 import { isUniqueViolation } from '../base/sql-error.ts'
-import { type Audit, record } from '../model/event.ts'
+import { record } from '../model/event.ts'
 import { type Challenge, createFlowState } from '../model/flow-state.ts'
 import { createIdentity } from '../model/identity.ts'
-import { take } from '../model/limit.ts'
-import { isPhone, normalPhone } from '../model/phone.ts'
 import {
   auditActorOf,
   createUser,
   deleteUser,
   findUser,
   findUserByEmail,
-  findUserByPhone,
-  isEmail,
   type Json,
-  normalEmail,
   type User,
 } from '../model/user.ts'
 import { admit } from './admit.ts'
 import { type PreparedMail, prepareMail, sendMails } from './mail-token.ts'
 import { checkPasswordRules } from './password-rules.ts'
+import { signUpByPhone } from './phone-sign-up.ts'
 import type { SignedIn } from './sign-in.ts'
+import {
+  checkEmail,
+  checkPhone,
+  refuseSignUpWhenOff,
+  repeatedSignUp,
+  type SignedUp,
+  signedUpAudit,
+} from './sign-up-checks.ts'
+import { checkChannel } from './sms.ts'
 
 export interface SignUpRequest {
   email: string
@@ -37,12 +42,6 @@ export interface SignUpRequest {
   redirectTo: string
 }
 
-export type SignedUp =
-  | ({ outcome: 'signed-in' } & SignedIn)
-  | { outcome: 'asked-to-confirm'; user: User }
-  /** Somebody has this address, which the answer must not show. */
-  | { outcome: 'pretended'; email: string; phone: string }
-
 /** A new account with a password. The order of the checks is GoTrue's: its clients see which one is first. */
 export async function signUp(ctx: Context, request: SignUpRequest): Promise<SignedUp> {
   refuseSignUpWhenOff(ctx)
@@ -53,19 +52,16 @@ export async function signUp(ctx: Context, request: SignUpRequest): Promise<Sign
     throw new Fault('input_invalid', { problem: 'two-identifiers', at: 'signup' })
   }
   if (request.phone !== '') {
-    checkChannel(ctx, request.channel)
+    const channel = await checkChannel(ctx, request.channel)
     if (challenge !== null) throw new Fault('input_invalid', { problem: 'phone-with-challenge' })
     const phone = checkSignUpPhone(ctx, request.phone)
     // Whether the number is known or not, the answer takes as long.
-    return signUpByPhone(ctx, { ...request, phone, passwordHash: await hashPassword(password) })
+    const passwordHash = await hashPassword(password)
+    return signUpByPhone(ctx, { ...request, phone, channel, passwordHash })
   }
   const email = checkSignUpEmail(ctx, request.email)
   const passwordHash = await hashPassword(password)
   return signUpByEmail(ctx, { ...request, email, passwordHash })
-}
-
-export function refuseSignUpWhenOff(ctx: Tx): void {
-  if (ctx.config.gotrue.disableSignup) throw new Fault('signup_disabled')
 }
 
 function checkSignUpEmail(ctx: Tx, email: string): string {
@@ -73,32 +69,9 @@ function checkSignUpEmail(ctx: Tx, email: string): string {
   return checkEmail(email)
 }
 
-/** The address in the form that is kept. Throws `email_address_invalid`. */
-export function checkEmail(email: string): string {
-  if (!isEmail(email)) {
-    const why = email === '' ? 'missing' : email.length > 255 ? 'too-long' : 'malformed'
-    throw new Fault('email_address_invalid', { why })
-  }
-  return normalEmail(email)
-}
-
 function checkSignUpPhone(ctx: Tx, phone: string): string {
   if (!ctx.config.gotrue.phoneEnabled) throw new Fault('phone_provider_disabled', { at: 'signup' })
   return checkPhone(phone)
-}
-
-export function checkPhone(phone: string): string {
-  const normal = normalPhone(phone)
-  if (!isPhone(normal)) throw new Fault('phone_invalid')
-  return normal
-}
-
-/** GoTrue knows WhatsApp only through Twilio. */
-export function checkChannel(ctx: Tx, channel: string): void {
-  const channels = /^twilio(_verify)?$/.test(ctx.config.gotrue.smsProvider)
-    ? ['', 'sms', 'whatsapp']
-    : ['', 'sms']
-  if (!channels.includes(channel)) throw new Fault('input_invalid', { problem: 'channel' })
 }
 
 export interface EmailSignUp {
@@ -146,16 +119,6 @@ async function createConfirmed(ctx: Tx, request: EmailSignUp): Promise<SignedIn>
   })
   const session = await admit(ctx, user, { method: 'password', traits: { provider: 'email' } })
   return { user, session }
-}
-
-/** GoTrue's entry for an account that was confirmed. */
-export function signedUpAudit(user: User, traits?: Record<string, unknown>): Audit {
-  return {
-    action: 'user_signedup',
-    logType: 'team',
-    actor: auditActorOf(user),
-    ...(traits === undefined ? {} : { traits }),
-  }
 }
 
 async function createUnconfirmed(ctx: Context, request: EmailSignUp): Promise<SignedUp> {
@@ -254,69 +217,6 @@ export async function askToConfirm(
   const asked = await transaction(ctx, (ctx) => prepareConfirmation(ctx, user, request))
   await sendMails(ctx, [asked.mail])
   return asked.user
-}
-
-async function repeatedSignUp(
-  ctx: Context,
-  user: User,
-  identifier: { email: string; phone: string },
-): Promise<SignedUp> {
-  const { mailerAutoconfirm, smsAutoconfirm } = ctx.config.gotrue
-  const traits = { provider: identifier.email === '' ? 'phone' : 'email' }
-  await record(ctx, {
-    type: 'user.repeated-sign-up',
-    userId: user.id,
-    details: traits,
-    audit: { action: 'user_repeated_signup', logType: 'user', actor: auditActorOf(user), traits },
-  })
-  if (mailerAutoconfirm || smsAutoconfirm) throw new Fault('user_already_exists')
-  await pretendToMail(ctx, `sign-up:${identifier.email}${identifier.phone}`)
-  return { outcome: 'pretended', ...identifier }
-}
-
-/** An address that gets no mail is refused as often as one that does: being told to wait would tell them apart. */
-export async function pretendToMail(ctx: Context, key: string): Promise<void> {
-  const window = ctx.config.gotrue.smtpMaxFrequency
-  if (window === 0) return
-  const taken = await take(ctx, key, { limit: 1, window })
-  if (!taken.allowed) {
-    throw new Fault('over_email_send_rate_limit', { retryAfter: taken.retryAfter })
-  }
-}
-
-async function signUpByPhone(
-  ctx: Context,
-  request: { phone: string; passwordHash: string | null; data: Json; channel: string },
-): Promise<SignedUp> {
-  const { phone, passwordHash } = request
-  const found = await findUserByPhone(ctx, phone)
-  if (found?.phoneVerifiedAt) return repeatedSignUp(ctx, found, { email: '', phone })
-  // No connector of this version sends to phones: a number is believed, or nothing can be done.
-  if (found !== null || !ctx.config.gotrue.smsAutoconfirm) {
-    throw new Fault('connector_not_found', { channel: 'sms' })
-  }
-  return transaction(ctx, async (ctx) => {
-    const id = ctx.random.uuid()
-    const data = { ...request.data, sub: id, phone, email_verified: false, phone_verified: false }
-    await createUser(ctx, {
-      id,
-      phone,
-      phoneVerified: true,
-      passwordHash,
-      metadata: { app: { provider: 'phone', providers: ['phone'] }, own: data },
-    })
-    await createIdentity(ctx, { userId: id, provider: 'phone', subject: id, data })
-    const user = existing(await findUser(ctx, id))
-    const traits = { provider: 'phone', channel: request.channel || 'sms' }
-    await record(ctx, {
-      type: 'user.signed-up',
-      userId: id,
-      details: traits,
-      audit: signedUpAudit(user, traits),
-    })
-    const session = await admit(ctx, user, { method: 'password', traits: { provider: 'phone' } })
-    return { outcome: 'signed-in' as const, user, session }
-  })
 }
 
 /** A user without address or number. GoTrue's log says nothing of them. */

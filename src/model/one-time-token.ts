@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { sql } from 'kysely'
 import type { Tx } from '../base/context.ts'
-import { minute, second } from '../base/time.ts'
+import { second } from '../base/time.ts'
 import { sqlAfter, sqlNow } from './clock.ts'
 import { nilUuid } from './uuid.ts'
 
@@ -27,9 +27,6 @@ const columns: Record<TokenKind, { sentAt: string; recipient: string }> = {
   phone_change_token: { sentAt: 'phone_change_sent_at', recipient: 'phone_change' },
 }
 
-/** GoTrue's `GOTRUE_SMS_OTP_EXP`. */
-const smsLifetime = 1 * minute
-
 export const pkcePrefix = 'pkce_'
 
 /** How GoTrue keeps a code: six digits are guessable in this form, so tries are limited where codes are taken. */
@@ -49,8 +46,17 @@ export function makeToken(
   ctx: Tx,
   token: { kind: TokenKind; recipient: string; isPkce?: boolean },
 ): MadeToken {
-  const { kind, recipient } = token
-  const code = ctx.random.digits(ctx.config.gotrue.mailerOtpLength)
+  return tokenOf({ ...token, code: ctx.random.digits(ctx.config.gotrue.mailerOtpLength) })
+}
+
+/** The token of a code that is known already. */
+export function tokenOf(token: {
+  kind: TokenKind
+  recipient: string
+  code: string
+  isPkce?: boolean
+}): MadeToken {
+  const { kind, recipient, code } = token
   const hash = `${token.isPkce ? pkcePrefix : ''}${tokenHash(recipient, code)}`
   return { kind, recipient, code, hash }
 }
@@ -65,7 +71,7 @@ export async function keepTokens(
   ctx: Tx,
   userId: string,
   tokens: readonly [MadeToken, ...MadeToken[]],
-  { every, newEmail }: { every: number; newEmail?: string },
+  { every, newEmail, newPhone }: { every: number; newEmail?: string; newPhone?: string },
 ): Promise<Kept> {
   const sentAt = sql.ref(columns[tokens[0].kind].sentAt)
   const kinds = newEmail === undefined ? tokens.map(({ kind }) => kind) : changeKinds
@@ -76,6 +82,7 @@ export async function keepTokens(
   if (newEmail !== undefined) {
     assigned.push(sql`email_change = ${newEmail}`, sql`email_change_confirm_status = 0`)
   }
+  if (newPhone !== undefined) assigned.push(sql`phone_change = ${newPhone}`)
   const rows = JSON.stringify(
     tokens.map(({ kind, recipient, hash }) => ({ id: ctx.random.uuid(), kind, recipient, hash })),
   )
@@ -112,9 +119,10 @@ export async function dropTokens(
   tokens: readonly MadeToken[],
 ): Promise<void> {
   for (const { kind, hash } of tokens) {
+    const proposed = kind === 'phone_change_token' ? sql`, phone_change = ''` : sql``
     await sql`
       with dropped as (
-        update auth.users set ${sql.ref(kind)} = '', ${sql.ref(columns[kind].sentAt)} = null
+        update auth.users set ${sql.ref(kind)} = '', ${sql.ref(columns[kind].sentAt)} = null${proposed}
         where id = ${userId} and ${sql.ref(kind)} = ${hash} returning id)
       delete from auth.one_time_tokens t using dropped where t.user_id = dropped.id and t.token_hash = ${hash}`.execute(
       ctx.db,
@@ -171,13 +179,12 @@ export async function spendCode(
 ): Promise<Spent | null> {
   const hash = tokenHash(recipient, code)
   const address = kind === 'confirmation_token' ? channel : columns[kind].recipient
-  const lasts = channel === 'phone' ? smsLifetime : lifetime(ctx, kind)
   const { rows } = await sql<{ id: string }>`
     with spent as (
       update auth.users set ${sql.ref(kind)} = '', updated_at = ${sqlNow(ctx)}
       where ${sql.ref(address)} = ${recipient} and instance_id = ${nilUuid} and is_sso_user = false
         and ${sql.ref(kind)} in (${hash}, ${pkcePrefix + hash})
-        and ${sql.ref(columns[kind].sentAt)} > ${sqlAfter(ctx, -lasts)}
+        and ${sql.ref(columns[kind].sentAt)} > ${sqlAfter(ctx, -lifetime(ctx, kind, channel))}
       returning id),
     gone as (
       delete from auth.one_time_tokens t using spent where t.user_id = spent.id and t.token_type::text = ${kind})
@@ -186,16 +193,60 @@ export async function spendCode(
   return row === undefined ? null : { userId: row.id, kind }
 }
 
-/** Spends the code with which somebody who is signed in showed that it is still them. */
-export async function spendNonce(
+/** Whether a code of these kinds waits for a number: nobody else is asked about one that was never sent. */
+export async function isCodeAwaited(
   ctx: Tx,
-  { userId, recipient, code }: { userId: string; recipient: string; code: string },
+  { phone, kind }: { phone: string; kind: TokenKind },
 ): Promise<boolean> {
+  const { rows } = await sql`
+    select id from auth.users
+    where ${sql.ref(phoneColumn(kind))} = ${phone} and instance_id = ${nilUuid} and is_sso_user = false
+      and ${sql.ref(kind)} <> '' limit 1`.execute(ctx.db)
+  return rows.length > 0
+}
+
+/**
+ * Spends the code that a number waits for, where the provider who made it has said that it is right: one statement, one
+ * winner. Of several accounts that wait with one number, the last one asked for the code.
+ */
+export async function spendAwaitedCode(
+  ctx: Tx,
+  { phone, kind }: { phone: string; kind: TokenKind },
+): Promise<Spent | null> {
+  const { rows } = await sql<{ id: string }>`
+    with awaited as (
+      select id from auth.users
+      where ${sql.ref(phoneColumn(kind))} = ${phone} and instance_id = ${nilUuid} and is_sso_user = false
+        and ${sql.ref(kind)} <> ''
+      order by ${sql.ref(columns[kind].sentAt)} desc limit 1 for update),
+    spent as (
+      update auth.users u set ${sql.ref(kind)} = '', updated_at = ${sqlNow(ctx)}
+      from awaited where u.id = awaited.id and u.${sql.ref(kind)} <> '' returning u.id),
+    gone as (
+      delete from auth.one_time_tokens t using spent where t.user_id = spent.id and t.token_type::text = ${kind})
+    select id from spent`.execute(ctx.db)
+  const [row] = rows
+  return row === undefined ? null : { userId: row.id, kind }
+}
+
+function phoneColumn(kind: TokenKind): string {
+  return kind === 'phone_change_token' ? 'phone_change' : 'phone'
+}
+
+/** What somebody who is signed in typed to show that it is still them; `hash` is null where a provider said yes. */
+export interface NonceProof {
+  hash: string | null
+  channel: 'email' | 'phone'
+}
+
+/** Spends that code: one statement, one winner. */
+export async function spendNonce(ctx: Tx, userId: string, proof: NonceProof): Promise<boolean> {
+  const lasts = lifetime(ctx, 'reauthentication_token', proof.channel)
   const { rows } = await sql`
     with spent as (
       update auth.users set reauthentication_token = ''
-      where id = ${userId} and reauthentication_token = ${tokenHash(recipient, code)}
-        and reauthentication_sent_at > ${sqlAfter(ctx, -lifetime(ctx, 'reauthentication_token'))}
+      where id = ${userId} and reauthentication_token <> '' and case when ${proof.hash}::text is null then true
+        else reauthentication_token = ${proof.hash} and reauthentication_sent_at > ${sqlAfter(ctx, -lasts)} end
       returning id),
     gone as (
       delete from auth.one_time_tokens t using spent
@@ -204,10 +255,10 @@ export async function spendNonce(
   return rows.length > 0
 }
 
-function lifetime(ctx: Tx, kind: TokenKind): number {
-  return kind === 'phone_change_token'
-    ? smsLifetime
-    : ctx.config.gotrue.mailerOtpExpSeconds * second
+function lifetime(ctx: Tx, kind: TokenKind, channel: 'email' | 'phone' = 'email'): number {
+  const { smsOtpExpSeconds, mailerOtpExpSeconds } = ctx.config.gotrue
+  const isToPhone = channel === 'phone' || kind === 'phone_change_token'
+  return (isToPhone ? smsOtpExpSeconds : mailerOtpExpSeconds) * second
 }
 
 /** Forgets every code and link that waits: after a success, and with a new password. */

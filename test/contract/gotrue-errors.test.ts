@@ -41,7 +41,7 @@ const table: Row[] = [
   { does: 'signing up with no address', path: '/signup', body: { email: 'ann', password }, status: 400, code: 'validation_failed', message: 'Unable to validate email address: invalid format' },
   { does: 'signing up with an endless one', path: '/signup', body: { email: `${'a'.repeat(250)}@a.test`, password }, status: 400, code: 'validation_failed', message: 'An email address is too long' },
   { does: 'signing up with no number', path: '/signup', body: { phone: 'abc', password }, with: { GOTRUE_EXTERNAL_PHONE_ENABLED: on }, status: 400, code: 'validation_failed', message: 'Invalid phone number format (E.164 required)' },
-  { does: 'signing up by phone without anybody who sends', path: '/signup', body: { phone: '15551234567', password }, with: { GOTRUE_EXTERNAL_PHONE_ENABLED: on }, status: 500, code: 'unexpected_failure', message: 'Unable to get SMS provider' },
+  { does: 'signing up by phone without anybody who sends', path: '/signup', body: { phone: '15551234567', password }, with: { GOTRUE_EXTERNAL_PHONE_ENABLED: on, GOTRUE_SMS_PROVIDER: 'twilio' }, status: 500, code: 'unexpected_failure', message: 'Unable to get SMS provider' },
   { does: 'signing up anonymously when it is off', path: '/signup', body: {}, status: 422, code: 'anonymous_provider_disabled', message: 'Anonymous sign-ins are disabled' },
   { does: 'signing up anonymously when all is off', path: '/signup', body: {}, with: { GOTRUE_EXTERNAL_ANONYMOUS_USERS_ENABLED: on, GOTRUE_DISABLE_SIGNUP: on }, status: 422, code: 'signup_disabled', message: 'Signups not allowed for this instance' },
 
@@ -71,7 +71,7 @@ const table: Row[] = [
   { does: 'a link for a stranger when sign-up is off', path: '/otp', body: { email: 'nobody@example.com' }, with: { GOTRUE_DISABLE_SIGNUP: on }, status: 422, code: 'signup_disabled', message: 'Signups not allowed for this instance' },
   { does: 'a code for a phone when phones are off', path: '/otp', body: { phone: '15551234567' }, status: 400, code: 'phone_provider_disabled', message: 'Unsupported phone provider' },
   { does: 'a code by an unknown channel', path: '/otp', body: { phone: '15551234567', channel: 'pigeon' }, status: 400, code: 'validation_failed', message: channelText },
-  { does: 'a code without anybody who sends', path: '/otp', body: { phone: '15551234567' }, with: { GOTRUE_EXTERNAL_PHONE_ENABLED: on }, status: 500, code: 'unexpected_failure', message: 'Unable to get SMS provider' },
+  { does: 'a code without anybody who sends', path: '/otp', body: { phone: '15551234567' }, with: { GOTRUE_EXTERNAL_PHONE_ENABLED: on, GOTRUE_SMS_PROVIDER: 'twilio' }, status: 500, code: 'unexpected_failure', message: 'Unable to get SMS provider' },
   { does: 'an old link without address', path: '/magiclink', body: {}, status: 422, code: 'validation_failed', message: 'Password recovery requires an email' },
   { does: 'recovering nothing', path: '/recover', body: {}, status: 400, code: 'validation_failed', message: 'Password recovery requires an email' },
   { does: 'recovering no address', path: '/recover', body: { email: 'ann' }, status: 400, code: 'validation_failed', message: 'Unable to validate email address: invalid format' },

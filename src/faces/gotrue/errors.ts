@@ -338,7 +338,8 @@ export const sayings: Record<FaultCode, Saying> = {
     unexpected(channel === 'sms' ? 'Unable to get SMS provider' : 'Error sending email'),
   connector_invalid_config: unexpected('Error sending email'),
   connector_template_not_found: unexpected('Error sending email'),
-  connector_failed({ letter }) {
+  connector_failed({ letter, channel, ...details }) {
+    if (channel === 'sms') return smsFailed(details)
     const name = letters[String(letter)]
     return unexpected(name === undefined ? 'Error sending email' : `Error sending ${name} email`)
   },
@@ -346,6 +347,12 @@ export const sayings: Record<FaultCode, Saying> = {
 
 /** A passkey that is right opens no account that is not. */
 const unconfirmed = (path: string) => (path.includes('/passkeys/') ? 403 : 400)
+
+/** GoTrue shows the provider's own sentence; ours is the one that a connector found harmless. */
+function smsFailed({ purpose, answer, reason, status }: Details): Said {
+  const why = answer ?? (typeof status === 'number' ? `the provider answered ${status}` : reason)
+  return said(422, 'sms_send_failed', `Error sending ${purpose} OTP to provider: ${why}`)
+}
 
 function isSaid(value: unknown): value is Said {
   return typeof value === 'object' && value !== null && 'status' in value && 'message' in value

@@ -1,10 +1,10 @@
 import type { Context as HonoContext } from 'hono'
 import type { Env } from '../../base/http.ts'
-import { requestReauthentication } from '../../flows/account.ts'
 import { invite as inviteUser } from '../../flows/invite.ts'
-import { sendMagicLink, sendPhoneCode, recover as sendRecovery } from '../../flows/magic-link.ts'
+import { sendMagicLink, recover as sendRecovery } from '../../flows/magic-link.ts'
+import { sendPhoneCode } from '../../flows/phone-sign-up.ts'
+import { requestReauthentication } from '../../flows/reauthenticate.ts'
 import { type ResendType, resend as sendAgain } from '../../flows/resend.ts'
-import { checkChannel } from '../../flows/sign-up.ts'
 import { adminOf, callerOf } from './bearer.ts'
 import { refused } from './errors.ts'
 import { userJson } from './present.ts'
@@ -25,8 +25,8 @@ export async function otp(c: HonoContext<Env>): Promise<Response> {
   const challenge = readChallenge(body)
   if (email === '' && phone === '') throw refused('One of email or phone must be set')
   if (phone !== '') {
-    checkChannel(ctx, channel)
-    await sendPhoneCode(ctx, { phone, createUser: body.create_user })
+    const createUser = body.create_user
+    return c.json(sentJson(await sendPhoneCode(ctx, { phone, createUser, data, channel })))
   }
   const redirectTo = redirectOf(c)
   await sendMagicLink(ctx, { email, createUser: body.create_user, data, challenge, redirectTo })
@@ -80,8 +80,9 @@ export async function resend(c: HonoContext<Env>): Promise<Response> {
   }
   if (email === '' && phone === '') throw refused('Missing email address or phone number')
   const challenge = readChallenge(body)
-  await sendAgain(c.get('ctx'), { type, email, phone, challenge, redirectTo: redirectOf(c) })
-  return c.json({})
+  const redirectTo = redirectOf(c)
+  const request = { type, email, phone, challenge, redirectTo }
+  return c.json(sentJson(await sendAgain(c.get('ctx'), request)))
 }
 
 function isResendType(type: string): type is ResendType {
@@ -98,6 +99,10 @@ export async function invite(c: HonoContext<Env>): Promise<Response> {
 /** `GET /reauthenticate`. */
 export async function reauthenticate(c: HonoContext<Env>): Promise<Response> {
   const { ctx, user } = await callerOf(c)
-  await requestReauthentication(ctx, user)
-  return c.json({})
+  return c.json(sentJson(await requestReauthentication(ctx, user)))
+}
+
+/** Messages to phones have an id at their provider. */
+function sentJson(messageId: string): { message_id?: string } {
+  return messageId === '' ? {} : { message_id: messageId }
 }

@@ -1,6 +1,7 @@
 import type { Context as HonoContext } from 'hono'
 import type { Env } from '../../base/http.ts'
-import { type SignedUp, signUp, signUpAnonymously } from '../../flows/sign-up.ts'
+import { signUp, signUpAnonymously } from '../../flows/sign-up.ts'
+import type { SignedUp } from '../../flows/sign-up-checks.ts'
 import type { Json, User } from '../../model/user.ts'
 import { answerSignedIn } from './carry.ts'
 import { pretendedUserJson, userJson } from './present.ts'

@@ -8,7 +8,7 @@ import {
   redeemCode,
   redeemLink,
 } from '../../flows/redeem.ts'
-import { checkEmail, checkPhone } from '../../flows/sign-up.ts'
+import { checkEmail, checkPhone } from '../../flows/sign-up-checks.ts'
 import { pkcePrefix } from '../../model/one-time-token.ts'
 import { logFailure, sayingOf } from './answer.ts'
 import { answerSignedIn } from './carry.ts'
