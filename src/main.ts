@@ -15,7 +15,7 @@ import { authjs } from './faces/authjs/index.ts'
 import { dev } from './faces/dev/index.ts'
 import { gotrue } from './faces/gotrue/index.ts'
 import { oidc } from './faces/oidc/index.ts'
-import { pages, tellTrouble } from './faces/pages/index.ts'
+import { askSignOut, pages, postBack, tellTrouble } from './faces/pages/index.ts'
 
 /** The context of a process; each request gets one of its own, with its client. */
 export function createContext(parts: {
@@ -92,7 +92,7 @@ export function createApp(ctx: Context, { localToken }: AppOptions = {}): Hono<E
   if (isDev && localToken !== undefined) app.route('/', dev({ token: localToken }))
   app.route('/auth/v1', gotrue())
   app.route('/api/authjs', authjs())
-  app.route('/', oidc({ tellTrouble }))
+  app.route('/', oidc({ tellTrouble, postBack, askSignOut }))
   app.route('/', pages())
 
   app.notFound((c) => c.json({ code: 'not_found', message: 'There is nothing at this path.' }, 404))

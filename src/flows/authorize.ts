@@ -1,18 +1,15 @@
-import { type Context, transaction } from '../base/context.ts'
-import { Fault, type FaultCode } from '../base/fault.ts'
-import { verifyJwt } from '../base/jwt.ts'
-import { second } from '../base/time.ts'
+import type { Context } from '../base/context.ts'
+import { Fault, type FaultCode, isFault } from '../base/fault.ts'
 import {
   type Application,
   findApplication,
   hasRedirectUri,
   isPublic,
 } from '../model/application.ts'
-import { deleteInteraction, type Interaction } from '../model/interaction.ts'
-import { verifyingKeys } from '../model/key.ts'
-import type { Session } from '../model/session.ts'
-import { createCode } from '../model/token.ts'
-import { keepKnown, type Scope, unknownResource } from './consent.ts'
+import { verifyIssued } from '../model/key.ts'
+import { type Aal, isAal } from './assurance.ts'
+import { scopeOfClaim, scopesOfClaims } from './claim-scopes.ts'
+import { readWish, type Wish } from './consent.ts'
 
 /** What is wrong with a parameter, seen without knowing anything else. */
 export interface ParameterProblem {
@@ -22,6 +19,21 @@ export interface ParameterProblem {
 
 export type Prompt = 'none' | 'login' | 'consent' | 'select_account' | 'create'
 
+/** How the answer travels: in the redirect URI's query, or in a form that the browser posts there. */
+export type ResponseMode = 'query' | 'form_post'
+
+/** What the `claims` parameter asks for (OpenID Connect Core § 5.5). */
+export interface ClaimsRequest {
+  /** Names of claims for the ID token, and for UserInfo, beside those of the scopes. */
+  idToken: readonly string[]
+  userInfo: readonly string[]
+  /** The user who has to be there: `sub` with a value. */
+  subject: string | null
+  acrValues: readonly string[]
+  /** Then no other assurance will do. */
+  isAcrEssential: boolean
+}
+
 /** An authorization request as a face reads it. */
 export interface AuthorizationRequest {
   clientId: string | null
@@ -30,6 +42,7 @@ export interface AuthorizationRequest {
   /** The first thing that could not be read; told to the application once its address is trusted. */
   problem: ParameterProblem | null
   responseType: string
+  responseMode: ResponseMode
   scope: readonly string[]
   resources: readonly string[]
   nonce: string | null
@@ -37,6 +50,8 @@ export interface AuthorizationRequest {
   codeChallengeMethod: string | null
   prompt: readonly Prompt[]
   maxAgeSeconds: number | null
+  acrValues: readonly string[]
+  claims: ClaimsRequest
   idTokenHint: string | null
   /** Whom the hint named, when the request comes a second time. */
   subject: string | null
@@ -46,17 +61,24 @@ export interface AuthorizationRequest {
 export interface Back {
   redirectUri: string
   state: string | null
+  mode: ResponseMode
 }
 
 /** A request of which everything is known to be right. */
-export interface Authorization {
+export interface Authorization extends Wish {
   application: Application
   back: Back
-  scope: Scope[]
   challenge: string | null
   nonce: string | null
   prompt: readonly Prompt[]
   maxAgeSeconds: number | null
+  /** The least that the session has to have; null where nothing was asked that we know. */
+  aal: Aal | null
+  /** Whether the ID token has to say how sure we are. */
+  wantsAcr: boolean
+  wantsAuthTime: boolean
+  /** Standard claims beside those of the scope. */
+  claims: { idToken: string[]; userInfo: string[] }
   subject: string | null
 }
 
@@ -74,35 +96,73 @@ export async function checkAuthorization(
   if (redirectUri === null || !hasRedirectUri(application, redirectUri)) {
     throw new Fault('invalid_request', { parameter: 'redirect_uri', problem: 'unregistered' })
   }
-  const back = { redirectUri, state }
+  const back = { redirectUri, state, mode: request.responseMode }
   const refuse = (code: FaultCode, details: object = {}) => new Fault(code, { ...details, back })
   if (request.problem !== null) throw refuse('invalid_request', request.problem)
   if (request.responseType !== 'code') throw refuse('unsupported_response_type')
   const problem = challengeProblem(application, request)
   if (problem !== null) throw refuse('invalid_request', problem)
-  const resource = unknownResource(request.resources)
-  if (resource !== null) throw refuse('invalid_target', { resource })
   const { prompt, maxAgeSeconds, nonce } = request
   if (prompt.includes('none') && prompt.length > 1) {
     throw refuse('invalid_request', { parameter: 'prompt', problem: 'malformed' })
   }
-  const subject =
-    request.idTokenHint === null
-      ? request.subject
-      : await subjectOf(ctx, request.idTokenHint, application.id)
+  const subject = await subjectAsked(ctx, request, application.id)
   if (subject === 'unreadable') {
     throw refuse('invalid_request', { parameter: 'id_token_hint', problem: 'malformed' })
+  }
+  const acrValues = [...request.claims.acrValues, ...request.acrValues]
+  const known = acrValues.filter(isAal).sort()
+  if (request.claims.isAcrEssential && known.length === 0) {
+    throw refuse('unmet_authentication_requirements')
   }
   return {
     application,
     back,
-    scope: keepKnown(request.scope),
+    ...(await wishOf(ctx, request, { application, back })),
     challenge: request.codeChallenge,
     nonce,
     prompt,
     maxAgeSeconds,
+    aal: known[0] ?? null,
+    wantsAcr: acrValues.length > 0 || request.claims.idToken.includes('acr'),
+    wantsAuthTime: maxAgeSeconds !== null || request.claims.idToken.includes('auth_time'),
     subject,
   }
+}
+
+/** What is asked for by scopes and by the names of claims, which need the same consent. */
+async function wishOf(
+  ctx: Context,
+  { scope, resources, claims }: AuthorizationRequest,
+  { application, back }: Pick<Authorization, 'application' | 'back'>,
+): Promise<Wish & Pick<Authorization, 'claims'>> {
+  const implied = scopesOfClaims([...claims.idToken, ...claims.userInfo])
+  const wish = await readWish(ctx, application, { scope: [...scope, ...implied], resources }).catch(
+    (error: unknown) => {
+      throw isFault(error) ? new Fault(error.code, { ...error.details, back }) : error
+    },
+  )
+  const permitted = (names: readonly string[]) =>
+    names.filter((name) => wish.scope.some((one) => one === scopeOfClaim(name)))
+  // Access while the user is away is a thing to be asked for (OpenID Connect Core § 11).
+  const away = wish.scope.includes('offline_access') ? ['offline_access'] : []
+  return {
+    ...wish,
+    scope: wish.scope.filter((name) => scope.includes(name)),
+    consent: { ...wish.consent, scopes: [...wish.consent.scopes, ...away] },
+    claims: { idToken: permitted(claims.idToken), userInfo: permitted(claims.userInfo) },
+  }
+}
+
+/** Who has to be there: by an ID token, or by the value of the claim `sub`. */
+async function subjectAsked(
+  ctx: Context,
+  { idTokenHint, subject, claims }: AuthorizationRequest,
+  applicationId: string,
+): Promise<string | 'unreadable' | null> {
+  const hinted = idTokenHint === null ? subject : await subjectOf(ctx, idTokenHint, applicationId)
+  if (hinted === null || claims.subject === null) return hinted ?? claims.subject
+  return hinted === claims.subject ? hinted : 'unreadable'
 }
 
 /** PKCE: public applications must, all may; only S256 (RFC 9700 § 2.1.1). */
@@ -130,7 +190,7 @@ export async function subjectOf(
   applicationId: string | null,
 ): Promise<string | 'unreadable'> {
   // A hint may be long expired (OpenID Connect Core § 3.1.2.1): it is read as of the beginning of time.
-  const read = verifyJwt(idToken, await verifyingKeys(ctx, 'oidc'), new Date(0))
+  const read = await verifyIssued(ctx, 'oidc', { token: idToken, at: new Date(0) })
   if (read.outcome !== 'valid') return 'unreadable'
   const { sub, aud, iss } = read.claims
   if (typeof sub !== 'string' || iss !== issuerOf(ctx)) return 'unreadable'
@@ -140,90 +200,4 @@ export async function subjectOf(
 /** The issuer, and the place of all its endpoints; no header of a request decides it. */
 export function issuerOf({ config }: Pick<Context, 'config'>): string {
   return `${config.publicUrl}/oidc`
-}
-
-/**
- * Answers a checked request for the browser's session: a code, or null when somebody has to sign in first. Throws
- * `login_required` where no page may be shown (`prompt=none`).
- */
-export async function authorize(
-  ctx: Context,
-  authorization: Authorization,
-  session: Session | null,
-): Promise<string | null> {
-  const fits = session !== null && isEnough(ctx, authorization, { session, since: null })
-  const code = fits ? await issueCode(ctx, authorization, session) : null
-  if (code === null && authorization.prompt.includes('none')) {
-    throw new Fault('login_required', { back: authorization.back })
-  }
-  return code
-}
-
-/**
- * The same when the user comes back from the pages: the interaction ends with its code. Null when the browser's session
- * does not fit the request still, so that the pages must ask again.
- */
-export async function resumeAuthorization(
-  ctx: Context,
-  authorization: Authorization,
-  asked: { session: Session | null; interaction: Interaction; browser: string },
-): Promise<string | null> {
-  const { session, interaction, browser } = asked
-  const fits =
-    session !== null && isEnough(ctx, authorization, { session, since: interaction.createdAt })
-  if (!fits) {
-    // Somebody has signed in, but this browser's cookie is not theirs: the pages would send it here again.
-    if (interaction.sessionId !== null) throw new Fault('interaction_not_found')
-    return null
-  }
-  return transaction(ctx, async (ctx) => {
-    const taken = await deleteInteraction(ctx, interaction.id, browser)
-    const code = taken === null ? null : await issueCode(ctx, authorization, session)
-    if (code === null) throw new Fault('interaction_not_found')
-    return code
-  })
-}
-
-/** Whether the session is of the right user, and as fresh as was asked; `since` is when the pages were asked to sign in. */
-function isEnough(
-  ctx: Context,
-  { prompt, maxAgeSeconds, subject, back }: Authorization,
-  { session, since }: { session: Session; since: Date | null },
-): boolean {
-  const at = authenticatedAt(session)
-  const isNew = since !== null && at >= since
-  if (subject !== null && subject !== session.userId) {
-    // Who was asked for did not sign in, but somebody else did.
-    if (isNew) throw new Fault('login_required', { back })
-    return false
-  }
-  if (isNew) return true
-  if (prompt.some((one) => one === 'login' || one === 'select_account' || one === 'create')) {
-    return false
-  }
-  return maxAgeSeconds === null || ctx.now().getTime() - at.getTime() <= maxAgeSeconds * second
-}
-
-function authenticatedAt(session: Session): Date {
-  return session.amr[0]?.at ?? session.createdAt
-}
-
-function issueCode(
-  ctx: Parameters<typeof createCode>[0],
-  authorization: Authorization,
-  session: Session,
-): Promise<string | null> {
-  const { application, back, scope, challenge, nonce, maxAgeSeconds } = authorization
-  return createCode(ctx, {
-    sessionId: session.id,
-    applicationId: application.id,
-    scope: scope.join(' '),
-    authenticatedAt: authenticatedAt(session),
-    details: {
-      redirectUri: back.redirectUri,
-      challenge,
-      nonce,
-      wantsAuthTime: maxAgeSeconds !== null,
-    },
-  })
 }

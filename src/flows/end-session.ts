@@ -1,4 +1,5 @@
 import { actingAs, type Context } from '../base/context.ts'
+import { seal, secretOf, unseal } from '../base/crypto.ts'
 import { Fault } from '../base/fault.ts'
 import { type Application, findApplication } from '../model/application.ts'
 import type { Session } from '../model/session.ts'
@@ -10,6 +11,7 @@ export interface EndSessionRequest {
   clientId: string | null
   idTokenHint: string | null
   postLogoutRedirectUri: string | null
+  state: string | null
 }
 
 /** A checked request to end the browser's session (OpenID Connect RP-Initiated Logout 1.0). */
@@ -18,6 +20,7 @@ export interface SessionEnd {
   application: Application | null
   /** Registered by the application; null where none was named. */
   returnTo: string | null
+  state: string | null
   /** Whom the hint named. */
   subject: string | null
 }
@@ -25,7 +28,7 @@ export interface SessionEnd {
 /** Throws `invalid_client` or `invalid_request` on what cannot be trusted; nothing was ended then. */
 export async function checkEndSession(
   ctx: Context,
-  { clientId, idTokenHint, postLogoutRedirectUri }: EndSessionRequest,
+  { clientId, idTokenHint, postLogoutRedirectUri, state }: EndSessionRequest,
 ): Promise<SessionEnd> {
   const named = clientId ?? (idTokenHint === null ? null : audienceOf(idTokenHint))
   const application = named === null ? null : await findApplication(ctx, named)
@@ -43,7 +46,7 @@ export async function checkEndSession(
     const parameter = 'post_logout_redirect_uri'
     throw new Fault('invalid_request', { parameter, problem: 'unregistered' })
   }
-  return { application, returnTo: postLogoutRedirectUri, subject }
+  return { application, returnTo: postLogoutRedirectUri, state, subject }
 }
 
 /** The audience as the token says it; whether the token is ours, `subjectOf` decides with it. */
@@ -57,26 +60,61 @@ function audienceOf(idToken: string): string {
   throw new Fault('invalid_request', { parameter: 'id_token_hint', problem: 'malformed' })
 }
 
-/** Whether the person must be asked first: nobody known asks, or it is about somebody else than who is signed in. */
-export function mustConfirm(
-  { application, subject }: SessionEnd,
-  session: Session | null,
-): boolean {
-  if (session === null) return false
-  return application === null || (subject !== null && subject !== session.userId)
+/**
+ * Whether the person must be asked first: always, unless an ID token of theirs comes along, since any site may link here
+ * (RP-Initiated Logout 1.0 § 2).
+ */
+export function mustConfirm({ subject }: SessionEnd, session: Session): boolean {
+  return subject !== session.userId
+}
+
+/** Where the application wants the person to go, with its state; null where it named no place. */
+export function returnAddress({
+  returnTo,
+  state,
+}: Pick<SessionEnd, 'returnTo' | 'state'>): string | null {
+  if (returnTo === null || state === null) return returnTo
+  return `${returnTo}${returnTo.includes('?') ? '&' : '?'}${new URLSearchParams({ state })}`
+}
+
+/** What the question's form carries: what was checked before, and the proof that we asked this very browser. */
+export interface SignOutQuestion {
+  applicationId: string | null
+  returnTo: string | null
+}
+
+export function sealQuestion(ctx: Context, session: Session, question: SignOutQuestion): string {
+  return seal(secretOf(ctx.config), placeOf(session), JSON.stringify(question))
+}
+
+/** Null for what we did not ask in this session: a form that somebody else made. */
+export function openQuestion(
+  ctx: Context,
+  session: Session,
+  sealed: string,
+): SignOutQuestion | null {
+  try {
+    return JSON.parse(unseal(secretOf(ctx.config), placeOf(session), sealed)) as SignOutQuestion
+  } catch {
+    return null
+  }
+}
+
+function placeOf({ id }: Session): string {
+  return `sign-out:${id}`
 }
 
 /** Ends the browser's session for an application: with it fall the tokens of every application in it. */
 export async function endBrowserSession(
   ctx: Context,
   session: Session,
-  application: Application | null,
+  applicationId: string | null,
 ): Promise<void> {
   const user = await findUser(ctx, session.userId)
   if (user === null) return
-  const acting =
-    application === null
-      ? ctx
-      : actingAs(ctx, { kind: 'application', applicationId: application.id })
-  await signOut(acting, user, { scope: 'local', sessionId: session.id })
+  const actor =
+    applicationId === null
+      ? ({ kind: 'user', userId: user.id, sessionId: session.id } as const)
+      : ({ kind: 'application', applicationId } as const)
+  await signOut(actingAs(ctx, actor), user, { scope: 'local', sessionId: session.id })
 }

@@ -2,6 +2,7 @@ import { type Context, type Tx, transaction } from '../base/context.ts'
 import { Fault } from '../base/fault.ts'
 import { hashPassword } from '../base/password.ts'
 import { day } from '../base/time.ts'
+import type { Consent } from '../model/consent.ts'
 import {
   createInteraction,
   finishInteraction,
@@ -43,6 +44,8 @@ export async function startInteraction(
     request?: Record<string, unknown>
     /** What the app knows of the user already (OpenID Connect `login_hint`). */
     identifier?: string | undefined
+    /** What the user is to be asked, where nothing else is missing. */
+    wish?: Consent | undefined
     /** The flow cookie as it came; several tabs share it. */
     browser: string | null | undefined
   },
@@ -54,7 +57,10 @@ export async function startInteraction(
   const interaction = await createInteraction(ctx, {
     applicationId: asked.applicationId,
     request: asked.request ?? {},
-    state: asked.identifier ? { identifier: asked.identifier } : {},
+    state: {
+      ...(asked.identifier && { identifier: asked.identifier }),
+      ...(asked.wish && { wish: asked.wish }),
+    },
     browser,
   })
   return { interaction, browser }

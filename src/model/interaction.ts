@@ -3,6 +3,7 @@ import type { Tx } from '../base/context.ts'
 import { sha256 } from '../base/crypto.ts'
 import { day, hour } from '../base/time.ts'
 import { sqlAfter, sqlNow } from './clock.ts'
+import type { Consent } from './consent.ts'
 import { isUuid } from './uuid.ts'
 import type { VerificationPurpose } from './verification.ts'
 
@@ -31,6 +32,14 @@ export interface InteractionState {
   code?: { id: string; purpose: VerificationPurpose }
   /** What a code has proved, until it is used. */
   proof?: Proof
+  /** The session of this browser that the user chose to go on with. */
+  selected?: string
+  /** What the user is asked to allow the application. */
+  wish?: Consent
+  /** The user who said yes to what the application asks for. */
+  consented?: string
+  /** The user does not want the application to have what it asks for. */
+  isDenied?: boolean
 }
 
 export interface Proof {
@@ -109,6 +118,19 @@ export async function updateInteraction(
   await sql`
     update idp.interactions set state = ${json(state)}, expires_at = ${sqlAfter(ctx, interactionLifetime)}
     where id = ${id} and session_id is null`.execute(ctx.db)
+}
+
+/** Writes what the user answered, who may have signed in already. Returns whether the interaction goes on. */
+export async function answerInteraction(
+  ctx: Tx,
+  { id, browser }: { id: string; browser: string },
+  answer: Pick<InteractionState, 'selected' | 'wish' | 'consented' | 'isDenied'>,
+): Promise<boolean> {
+  const { rows } = await sql`
+    update idp.interactions set state = state || ${json(answer)}, expires_at = ${sqlAfter(ctx, interactionLifetime)}
+    where id = ${id} and cookie_hash = ${sha256(browser)} and expires_at > ${sqlNow(ctx)}
+    returning id`.execute(ctx.db)
+  return rows.length > 0
 }
 
 /** Spends a proof. Of many who come with it at once, one gets true. */

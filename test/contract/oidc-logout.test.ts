@@ -4,6 +4,7 @@ import { listSessions } from '../../src/model/session.ts'
 import {
   answerOf,
   authPath,
+  type Browser,
   browserAt,
   encoded,
   type Fields,
@@ -18,13 +19,27 @@ import {
 const home = 'https://shop.example.com/'
 const endPath = (form: Fields) => `/oidc/session/end?${encoded(form)}`
 
-test('an application that names itself signs its user out without a question', async () => {
+/** The question's form, as a browser sends it. */
+async function confirm(browser: Browser, asked: Response, fields: Fields = {}): Promise<Response> {
+  expect(asked.status).toBe(200)
+  const page = await asked.text()
+  expect(page).toContain('id="confirm-logout"')
+  const question = /name="question" value="([^"]+)"/.exec(page)?.[1]
+  return browser.send('/sign-out', { question, ...fields })
+}
+
+test('an application that names itself has its user asked, and gets them back', async () => {
   const at = await gate()
   const { browser, user } = await person(at)
   const tokens = await tokensFor(at, browser)
-  const answer = await browser.open(
+  const asked = await browser.open(
     endPath({ client_id: 'shop', post_logout_redirect_uri: home, state: 's&t' }),
   )
+  expect(asked.headers.get('content-security-policy')).toContain(
+    "form-action 'self' https://shop.example.com;",
+  )
+  expect(await listSessions(at.scene.ctx, user.id)).toHaveLength(1)
+  const answer = await confirm(browser, asked)
   expect(answer.status).toBe(303)
   expect(answer.headers.get('location')).toBe(`${home}?state=s%26t`)
   expect(browser.cookies.has('session')).toBe(false)
@@ -36,21 +51,31 @@ test('an application that names itself signs its user out without a question', a
   expect(await at.scene.audited()).toContain('logout')
 })
 
+test('who wants to stay is not signed out', async () => {
+  const at = await gate()
+  const { browser, user } = await person(at)
+  const asked = await browser.open(endPath({ client_id: 'shop', post_logout_redirect_uri: home }))
+  const answer = await confirm(browser, asked, { want: 'stay' })
+  expect(answer.headers.get('location')).toBe('/message?about=stayed')
+  expect(await listSessions(at.scene.ctx, user.id)).toHaveLength(1)
+})
+
 test('without an address to go to, the page says that you are signed out', async () => {
   const at = await gate()
   const { browser } = await person(at)
-  const answer = await browser.open(endPath({ client_id: 'shop' }))
+  const answer = await confirm(browser, await browser.open(endPath({ client_id: 'shop' })))
   expect(answer.headers.get('location')).toBe('/signed-out')
+  expect(await (await browser.open('/signed-out')).text()).toContain('Signed out')
 })
 
-test('an ID token, even an expired one, names the application too', async () => {
+test('an ID token of theirs, even an expired one, ends the session without a question', async () => {
   const at = await gate()
   const { browser, user } = await person(at)
   const { id_token } = await tokensFor(at, browser)
   at.scene.pass(2 * hour)
-  const form = { id_token_hint: id_token, post_logout_redirect_uri: home }
+  const form = { id_token_hint: id_token, post_logout_redirect_uri: home, state: 'x' }
   const answer = await browser.send('/oidc/session/end', form)
-  expect(answer.headers.get('location')).toBe(home)
+  expect(answer.headers.get('location')).toBe(`${home}?state=x`)
   expect(await listSessions(at.scene.ctx, user.id)).toEqual([])
 })
 
@@ -59,23 +84,34 @@ test('an ID token of somebody else ends nothing unasked', async () => {
   const ann = await person(at)
   const bob = await person(at, { email: 'bob@example.com' })
   const { id_token } = await tokensFor(at, ann.browser)
-  const answer = await bob.browser.open(endPath({ id_token_hint: id_token }))
-  expect(answer.headers.get('location')).toBe('/sign-out')
+  const asked = await bob.browser.open(endPath({ id_token_hint: id_token }))
+  const page = await asked.text()
+  expect(page).toContain('id="confirm-logout"')
+  expect(page).not.toContain(id_token)
   expect(await listSessions(at.scene.ctx, bob.user.id)).toHaveLength(1)
+})
+
+test('a form on another site becomes a link, with which our cookies come', async () => {
+  const at = await gate()
+  const { browser } = await person(at)
+  const cross = { origin: 'https://shop.example.com', 'sec-fetch-site': 'cross-site' }
+  const answer = await browser.send('/oidc/session/end', { client_id: 'shop' }, cross)
+  expect(answer.headers.get('location')).toBe('/oidc/session/end?client_id=shop')
 })
 
 test('when nobody knows who asks, the person is asked; a form from elsewhere does nothing', async () => {
   const at = await gate()
   const { browser, user } = await person(at)
   const asked = await browser.open('/oidc/session/end')
-  expect(asked.headers.get('location')).toBe('/sign-out')
-  const page = await browser.open('/sign-out')
-  expect(await page.text()).toContain('<form method="post" action="/sign-out">')
   const foreign = await browser.send('/sign-out', {}, { origin: 'https://evil.example' })
   expect(foreign.status).toBe(403)
+  expect((await browser.send('/sign-out', {})).status).toBe(400)
+  const bob = await person(at, { email: 'bob@example.com' })
+  expect((await confirm(bob.browser, asked.clone())).status).toBe(400)
   expect(await listSessions(at.scene.ctx, user.id)).toHaveLength(1)
-  const done = await browser.send('/sign-out', {})
-  expect(done.headers.get('location')).toMatch(/^\/signed-out/)
+  expect(await listSessions(at.scene.ctx, bob.user.id)).toHaveLength(1)
+  const done = await confirm(browser, asked)
+  expect(done.headers.get('location')).toBe('/signed-out')
   expect(await listSessions(at.scene.ctx, user.id)).toEqual([])
   expect((await browser.open('/oidc/session/end')).headers.get('location')).toBe('/signed-out')
 })
@@ -96,7 +132,7 @@ test.each<[string, Fields]>([
   const answer = await browser.open(endPath(form))
   expect(answer.status).toBe(400)
   expect(answer.headers.get('location')).toBeNull()
-  expect(await answer.text()).toContain('<h1>')
+  expect(await answer.text()).toContain('invalid_request')
   expect(await listSessions(at.scene.ctx, user.id)).toHaveLength(1)
 })
 
@@ -125,7 +161,7 @@ test('over https the cookies are bound to this host, and cleared as they were se
     ),
   ])
   expect(browser.cookies.has('__Host-session')).toBe(true)
-  const out = await browser.open(endPath({ client_id: 'shop' }))
+  const out = await confirm(browser, await browser.open(endPath({ client_id: 'shop' })))
   expect(out.headers.getSetCookie()).toEqual([
     '__Host-session=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax',
   ])

@@ -69,8 +69,9 @@ export function visitorOf(world: World, language = 'en'): Visitor {
     submit(page, fields) {
       const action = /<form method="post" action="([^"]+)"/.exec(page.body)?.[1]
       if (action === undefined) throw new Error(`No form at ${page.path}:\n${page.body}`)
-      const flow = /name="flow" value="([^"]+)"/.exec(page.body)?.[1]
-      const form = new URLSearchParams({ ...(flow ? { flow } : {}), ...fields })
+      const hidden = [...page.body.matchAll(/type="hidden" name="([^"]+)" value="([^"]+)"/g)]
+      const form = new URLSearchParams(hidden.map(([, name = '', value = '']) => [name, value]))
+      for (const [name, value] of Object.entries(fields)) form.set(name, value)
       return post(action, form.toString())
     },
   }

@@ -452,10 +452,27 @@ describe('signing out', () => {
     expect(titleOf(ask)).toBe('Sign out?')
     expect(titleOf(await visitor.submit(ask, { want: 'stay' }))).toBe('You stay signed in')
     expect(await listSessions(scene.ctx, id)).toHaveLength(2)
-    expect(titleOf(await visitor.submit(ask, {}))).toBe('You are signed out')
+    expect(titleOf(await visitor.submit(ask, {}))).toBe('Signed out')
     expect(await listSessions(scene.ctx, id)).toHaveLength(1)
     expect((await scene.events()).at(-1)).toBe('session.ended')
-    expect(titleOf(await visitor.open('/sign-out'))).toBe('You are signed out')
+    expect(titleOf(await visitor.open('/sign-out'))).toBe('Signed out')
+  })
+
+  test('needs the form of this very session', async () => {
+    const scene = await world()
+    const id = await makeUser(scene)
+    const [ann, thief] = [visitorOf(scene), visitorOf(scene)]
+    for (const one of [ann, thief]) {
+      const asked = await one.submit(await one.open('/sign-in'), { identifier: email })
+      await one.submit(asked, { code: await codeFor(scene) })
+      scene.pass(1 * minute)
+    }
+    const theirs = /name="question" value="([^"]+)"/.exec((await thief.open('/sign-out')).body)?.[1]
+    for (const question of [undefined, '', 'v1.AAAA.AAAA', theirs]) {
+      const body = new URLSearchParams(question === undefined ? {} : { question }).toString()
+      expect((await ann.post('/sign-out', body)).status).toBe(400)
+    }
+    expect(await listSessions(scene.ctx, id)).toHaveLength(2)
   })
 
   test('needs a form of our own', async () => {
@@ -471,7 +488,7 @@ describe('the pages', () => {
     const path = `/error?${new URLSearchParams({ about: 'app', app_id: 'x', received })}`
     const dev = await visitorOf(await world()).open(path)
     expect(dev.status).toBe(400)
-    expect(dev.body).toContain('<dd>https://evil.example/&lt;b&gt;</dd>')
+    expect(dev.body).toContain('<dd>redirect_uri=https://evil.example/&lt;b&gt;</dd>')
     const scene = await world()
     const ctx = { ...scene.ctx, config: { ...scene.ctx.config, mode: 'start' as const } }
     const page = await visitorOf({ ...scene, ctx }).open(path)

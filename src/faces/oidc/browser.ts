@@ -3,44 +3,54 @@ import { browserCookies } from '../../base/cookies.ts'
 import { Fault } from '../../base/fault.ts'
 import { readForm } from '../../base/http.ts'
 import { day, second } from '../../base/time.ts'
+import { authorize, type Question, resumeAuthorization } from '../../flows/answer-authorization.ts'
 import {
   type Authorization,
   type AuthorizationRequest,
-  authorize,
   checkAuthorization,
-  resumeAuthorization,
 } from '../../flows/authorize.ts'
-import { checkEndSession, endBrowserSession, mustConfirm } from '../../flows/end-session.ts'
+import {
+  checkEndSession,
+  endBrowserSession,
+  mustConfirm,
+  returnAddress,
+} from '../../flows/end-session.ts'
 import { startInteraction } from '../../flows/interaction.ts'
+import { type BrowserSession, findBrowserSession } from '../../model/browser-session.ts'
 import { findInteraction, type Interaction } from '../../model/interaction.ts'
 import { findCarriedSession, type Session } from '../../model/session.ts'
+import { findUser } from '../../model/user.ts'
+import { answerBack, redirect } from './answer-back.ts'
 import type { Call } from './cors.ts'
-import { answerAt } from './present.ts'
+import type { Pages } from './pages.ts'
 import { checkForm, parseAuthorization, single } from './schema.ts'
 
 /** `GET` and `POST /oidc/auth`: a code at once for who is signed in, else the pages. */
-export async function authorization(c: Call): Promise<Response> {
+export async function authorization(c: Call, pages: Pages): Promise<Response> {
   const ctx = c.get('ctx')
   const params = await paramsOf(c)
   const checked = await checkAuthorization(ctx, parseAuthorization(params))
-  // A form on another site comes without our cookies (they are `lax`): as a link it comes with them.
-  const isStrange = c.req.header('sec-fetch-site') === 'cross-site'
-  if (c.req.method === 'POST' && isStrange) return redirect(c, `/oidc/auth?${params}`)
-  const code = await authorize(ctx, checked, await browserSession(c))
-  if (code !== null) return redirect(c, answerAt(ctx, checked.back, { code }))
+  if (isStrangersForm(c)) return redirect(c, `/oidc/auth?${params}`)
+  const session = await sessionFor(c, checked)
+  const answer = await authorize(ctx, checked, session)
+  if (answer.outcome === 'code') {
+    return answerBack(c, pages, { back: checked.back, answer: { code: answer.code } })
+  }
   const { flow, attributes } = browserCookies(ctx.config)
+  const again = answer.question === 'sign-in' ? await signsInAgain(c, checked, session) : null
   const started = await startInteraction(ctx, {
     applicationId: checked.application.id,
     request: keptRequest(params, checked),
-    identifier: single(params, 'login_hint') ?? undefined,
+    identifier: single(params, 'login_hint') ?? again ?? undefined,
+    wish: answer.question === 'consent' ? checked.consent : undefined,
     browser: getCookie(c, flow),
   })
   setCookie(c, flow, started.browser, { ...attributes, maxAge: (30 * day) / second })
-  return redirect(c, pageFor(params, checked, started.interaction))
+  return redirect(c, pageFor(answer.question, params, checked, started.interaction))
 }
 
 /** `GET /oidc/auth/:id`: the user comes back from the pages. */
-export async function resume(c: Call): Promise<Response> {
+export async function resume(c: Call, pages: Pages): Promise<Response> {
   const ctx = c.get('ctx')
   const browser = getCookie(c, browserCookies(ctx.config).flow)
   const interaction =
@@ -48,35 +58,49 @@ export async function resume(c: Call): Promise<Response> {
   if (interaction === null || browser === undefined) throw new Fault('interaction_not_found')
   const { params, request } = keptAgain(interaction)
   const checked = await checkAuthorization(ctx, request)
-  const session = await browserSession(c)
-  const code = await resumeAuthorization(ctx, checked, { session, interaction, browser })
-  if (code === null) return redirect(c, pageFor(params, checked, interaction))
-  return redirect(c, answerAt(ctx, checked.back, { code }))
+  const session = await sessionFor(c, checked)
+  const answer = await resumeAuthorization(ctx, checked, { session, interaction, browser })
+  return answer.outcome === 'code'
+    ? answerBack(c, pages, { back: checked.back, answer: { code: answer.code } })
+    : redirect(c, pageFor(answer.question, params, checked, interaction))
 }
 
-/** `GET` and `POST /oidc/session/end`. Logto's SDKs name themselves by `client_id` alone, and expect no question. */
-export async function endSession(c: Call): Promise<Response> {
+/** `GET` and `POST /oidc/session/end` (OpenID Connect RP-Initiated Logout 1.0). */
+export async function endSession(c: Call, pages: Pages): Promise<Response> {
   const ctx = c.get('ctx')
   const params = checkForm(await paramsOf(c))
   const end = await checkEndSession(ctx, {
     clientId: single(params, 'client_id'),
     idTokenHint: single(params, 'id_token_hint'),
     postLogoutRedirectUri: single(params, 'post_logout_redirect_uri'),
+    state: single(params, 'state'),
   })
+  if (isStrangersForm(c)) return redirect(c, `/oidc/session/end?${params}`)
   const session = await browserSession(c)
-  if (mustConfirm(end, session)) return redirect(c, '/sign-out')
-  if (session !== null) await endBrowserSession(ctx, session, end.application)
+  if (session !== null && mustConfirm(end, session)) {
+    params.delete('id_token_hint')
+    return pages.askSignOut(c, { session, end, query: Object.fromEntries(params) })
+  }
+  if (session !== null) await endBrowserSession(ctx, session, end.application?.id ?? null)
   const cookies = browserCookies(ctx.config)
   deleteCookie(c, cookies.session, cookies.attributes)
-  if (end.returnTo === null) return redirect(c, '/signed-out')
-  const state = single(params, 'state')
-  const joint = end.returnTo.includes('?') ? '&' : '?'
-  const query = state === null ? '' : `${joint}${new URLSearchParams({ state })}`
-  return redirect(c, `${end.returnTo}${query}`)
+  return redirect(c, returnAddress(end) ?? '/signed-out')
+}
+
+/** A form on another site comes without our cookies (they are `lax`): as a link it comes with them. */
+function isStrangersForm(c: Call): boolean {
+  return c.req.method === 'POST' && c.req.header('sec-fetch-site') === 'cross-site'
 }
 
 async function paramsOf(c: Call): Promise<URLSearchParams> {
   return c.req.method === 'POST' ? readForm(c) : new URL(c.req.url).searchParams
+}
+
+/** The same, with what its user allowed the application that asks. */
+async function sessionFor(c: Call, { application }: Authorization): Promise<BrowserSession | null> {
+  const ctx = c.get('ctx')
+  const token = getCookie(c, browserCookies(ctx.config).session)
+  return token ? findBrowserSession(ctx, token, application.id) : null
 }
 
 /** The session that this browser's cookie carries. */
@@ -84,6 +108,19 @@ async function browserSession(c: Call): Promise<Session | null> {
   const ctx = c.get('ctx')
   const token = getCookie(c, browserCookies(ctx.config).session)
   return token ? findCarriedSession(ctx, token, 'browser') : null
+}
+
+/** The address of who is signed in and has to do it again: they need not type it. */
+async function signsInAgain(
+  c: Call,
+  { prompt, subject }: Authorization,
+  session: Session | null,
+): Promise<string | null> {
+  if (session === null || prompt.includes('create')) return null
+  if (prompt.includes('select_account') || (subject !== null && subject !== session.userId)) {
+    return null
+  }
+  return (await findUser(c.get('ctx'), session.userId))?.email ?? null
 }
 
 /** The request as the interaction keeps it; an ID token does not rest in the database, only whom it named. */
@@ -113,14 +150,23 @@ function keptAgain({ request: { query, subject } }: Interaction): {
   return { params, request: { ...request, subject: typeof subject === 'string' ? subject : null } }
 }
 
-/** The page to begin with, in Logto's words: `first_screen`, and `interaction_mode` before it. */
+/** The page to go on with; a sign-in begins as Logto's words say: `first_screen`, and `interaction_mode` before it. */
 function pageFor(
+  question: Question,
   params: URLSearchParams,
   { application, prompt }: Authorization,
   { id }: Interaction,
 ): string {
   const query = new URLSearchParams({ app_id: application.id, flow: id })
-  return `${firstPage(params, prompt.includes('create'))}?${query}`
+  const path =
+    question === 'sign-in' ? firstPage(params, prompt.includes('create')) : pathOf[question]
+  return `${path}?${query}`
+}
+
+const pathOf: Record<Exclude<Question, 'sign-in'>, string> = {
+  'select-account': '/select-account',
+  'second-factor': '/sign-in/second-factor',
+  consent: '/consent',
 }
 
 function firstPage(params: URLSearchParams, creates: boolean): string {
@@ -134,10 +180,4 @@ function firstPage(params: URLSearchParams, creates: boolean): string {
     default:
       return '/sign-in'
   }
-}
-
-/** 303, never 307: a form with a password must not be sent on (RFC 9700 § 4.12). */
-function redirect(c: Call, location: string): Response {
-  c.header('cache-control', 'no-store')
-  return c.redirect(location, 303)
 }

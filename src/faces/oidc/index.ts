@@ -4,25 +4,13 @@ import { Fault, isFault } from '../../base/fault.ts'
 import type { Env } from '../../base/http.ts'
 import { type Back, issuerOf } from '../../flows/authorize.ts'
 import { publicJwks } from '../../model/key.ts'
+import { answerBack } from './answer-back.ts'
 import { authorization, endSession, resume } from './browser.ts'
 import { type Call, type OidcEnv, openToAll, openToApplications } from './cors.ts'
 import { answerError, present } from './errors.ts'
 import { metadata } from './metadata.ts'
-import { answerAt } from './present.ts'
+import type { Pages, Trouble } from './pages.ts'
 import { introspection, revocation, token, userInfo } from './tokens.ts'
-
-/** What this face needs of the hosted pages; `main` hands it over, since faces do not know each other. */
-export interface Pages {
-  /** The page for who cannot be sent back to their app: it is set up wrongly, the sign-in has ended, or we failed. */
-  tellTrouble(
-    c: Call,
-    trouble: {
-      about: 'app' | 'ended' | 'server'
-      applicationId: string | null
-      received: string | null
-    },
-  ): Response | Promise<Response>
-}
 
 /** The OpenID Provider and OAuth 2.1 authorization server, at `/oidc` and where discovery looks for it. */
 export function oidc(pages: Pages): Hono<Env> {
@@ -41,9 +29,9 @@ export function oidc(pages: Pages): Hono<Env> {
     keep(c, { keys: await publicJwks(c.get('ctx'), 'oidc') }),
   )
 
-  app.on(['GET', 'POST'], '/oidc/auth', authorization)
-  app.get('/oidc/auth/:id', resume)
-  app.on(['GET', 'POST'], '/oidc/session/end', endSession)
+  app.on(['GET', 'POST'], '/oidc/auth', (c) => authorization(c, pages))
+  app.get('/oidc/auth/:id', (c) => resume(c, pages))
+  app.on(['GET', 'POST'], '/oidc/session/end', (c) => endSession(c, pages))
 
   app.use('/oidc/token', openToApplications)
   app.use('/oidc/token/revocation', openToApplications)
@@ -73,19 +61,34 @@ function tellPerson(
   const { error: name, description } = present(error)
   const details = isFault(error) ? error.details : {}
   if (isBack(details.back)) {
-    c.header('cache-control', 'no-store')
     const answer = { error: name, error_description: description }
-    return c.redirect(answerAt(ctx, details.back, answer), 303)
+    return answerBack(c, pages, { back: details.back, answer })
   }
   if (!c.req.header('accept')?.includes('text/html')) {
     return answerError(c, asBadRequest(error), issuerOf(ctx))
   }
+  return pages.tellTrouble(c, troubleOf(c, asBadRequest(error)))
+}
+
+/** What a page says of it; parameters of a form are gone by now. */
+function troubleOf(c: Call, error: unknown): Trouble {
+  const { error: name, description } = present(error)
   const isEnded = isFault(error, 'interaction_not_found')
-  return pages.tellTrouble(c, {
+  const isLogout = c.req.path.startsWith('/oidc/session')
+  const shown = ['client_id', 'redirect_uri', 'post_logout_redirect_uri'] as const
+  return {
     about: isFault(error) ? (isEnded ? 'ended' : 'app') : 'server',
+    error: name,
+    description,
+    received: Object.fromEntries(
+      shown.flatMap((parameter) => {
+        const value = c.req.query(parameter)
+        return value === undefined ? [] : [[parameter, value]]
+      }),
+    ),
     applicationId: c.req.query('client_id') ?? null,
-    received: c.req.query('redirect_uri') ?? null,
-  })
+    addresses: isLogout ? 'postLogoutRedirectUris' : 'redirectUris',
+  }
 }
 
 /** A browser has no client credentials to come again with: 400, not 401. */

@@ -1,12 +1,11 @@
 import type { Context } from '../../base/context.ts'
 import { signJwt } from '../../base/jwt.ts'
 import { second, unixSeconds } from '../../base/time.ts'
-import type { Back } from '../../flows/authorize.ts'
 import { issuerOf } from '../../flows/authorize.ts'
 import type { TokenSet } from '../../flows/grants/grant-type.ts'
 import type { Application } from '../../model/application.ts'
 import type { Granted } from '../../model/grant.ts'
-import { signingKey } from '../../model/key.ts'
+import { defaultAlgorithm, signingKeyFor } from '../../model/key.ts'
 import type { TokenFacts } from '../../model/token.ts'
 import { idTokenClaims } from './claims.ts'
 
@@ -30,13 +29,16 @@ export async function tokenJson(
 /** Issued now, at a refresh too: Logto's Go SDK refuses an `iat` more than a minute away. `aud` is a string for it. */
 async function idTokenOf(
   ctx: Context,
-  { id, customClientMetadata }: Application,
+  { id, customClientMetadata, oidcClientMetadata }: Application,
   granted: Granted,
 ): Promise<string> {
   const now = unixSeconds(ctx.now())
-  return signJwt(await signingKey(ctx, 'oidc'), {
+  const algorithm = oidcClientMetadata.idTokenSignedResponseAlg ?? defaultAlgorithm.oidc
+  return signJwt(await signingKeyFor(ctx, 'oidc', algorithm), {
     ...idTokenClaims(granted.user, granted.grantedScope),
     sub: granted.user.id,
+    // What a logout token will name (OpenID Connect Back-Channel Logout 1.0 § 2.4).
+    sid: granted.sessionId,
     ...(granted.nonce !== null && { nonce: granted.nonce }),
     ...(granted.wantsAuthTime && { auth_time: unixSeconds(granted.authenticatedAt) }),
     aud: id,
@@ -60,16 +62,4 @@ export function introspectionJson(ctx: Context, facts: TokenFacts | null): Recor
     scope: facts.scope,
     token_type: facts.kind === 'access' ? 'Bearer' : 'refresh_token',
   }
-}
-
-/** The redirect URI with the answer, which always names us (RFC 9207). The address stays as it was registered. */
-export function answerAt(
-  ctx: Context,
-  { redirectUri, state }: Back,
-  answer: Record<string, string>,
-): string {
-  const params = new URLSearchParams(answer)
-  if (state !== null) params.set('state', state)
-  params.set('iss', issuerOf(ctx))
-  return `${redirectUri}${redirectUri.includes('?') ? '&' : '?'}${params}`
 }

@@ -1,7 +1,14 @@
 import { readBasic } from '../../base/basic.ts'
 import { Fault } from '../../base/fault.ts'
 import type { Credentials } from '../../flows/authenticate-application.ts'
-import type { AuthorizationRequest, ParameterProblem, Prompt } from '../../flows/authorize.ts'
+import { assertionType } from '../../flows/client-assertion.ts'
+import type {
+  AuthorizationRequest,
+  ParameterProblem,
+  Prompt,
+  ResponseMode,
+} from '../../flows/authorize.ts'
+import { noClaims, parseClaims } from './claims-request.ts'
 
 /** Longer parameters are refused; a state of 4 kB has to come back whole. */
 const longest = 8192
@@ -22,6 +29,7 @@ export function parseAuthorization(params: URLSearchParams): AuthorizationReques
     state: single(params, 'state'),
     problem,
     responseType: listOf(params, 'response_type').sort().join(' '),
+    responseMode: modeOf(params) ?? 'query',
     scope: listOf(params, 'scope'),
     resources: params.getAll('resource').filter(Boolean),
     nonce: single(params, 'nonce'),
@@ -29,6 +37,8 @@ export function parseAuthorization(params: URLSearchParams): AuthorizationReques
     codeChallengeMethod: single(params, 'code_challenge_method'),
     prompt: prompt.filter(isPrompt),
     maxAgeSeconds: maxAge === null ? null : Number(maxAge),
+    acrValues: listOf(params, 'acr_values'),
+    claims: parseClaims(single(params, 'claims')) ?? noClaims,
     idTokenHint: single(params, 'id_token_hint'),
     subject: null,
   }
@@ -42,15 +52,29 @@ function firstProblem(params: URLSearchParams): ParameterProblem | null {
   if (single(params, 'response_type') === null) {
     return { parameter: 'response_type', problem: 'missing' }
   }
-  const mode = single(params, 'response_mode')
-  if (mode !== null && mode !== 'query')
-    return { parameter: 'response_mode', problem: 'unsupported' }
+  if (modeOf(params) === null) return { parameter: 'response_mode', problem: 'unsupported' }
   if (!/^\d{0,9}$/.test(single(params, 'max_age') ?? '')) {
     return { parameter: 'max_age', problem: 'malformed' }
+  }
+  if (parseClaims(single(params, 'claims')) === null) {
+    return { parameter: 'claims', problem: 'malformed' }
   }
   return listOf(params, 'prompt').every(isPrompt)
     ? null
     : { parameter: 'prompt', problem: 'unsupported' }
+}
+
+/** Null for a mode that we do not know, and for a form that no browser would post: to an app's own scheme. */
+function modeOf(params: URLSearchParams): ResponseMode | null {
+  switch (single(params, 'response_mode')) {
+    case null:
+    case 'query':
+      return 'query'
+    case 'form_post':
+      return /^https?:/.test(single(params, 'redirect_uri') ?? 'https:') ? 'form_post' : null
+    default:
+      return null
+  }
 }
 
 function isPrompt(name: string): name is Prompt {
@@ -116,9 +140,17 @@ export function credentialsOf(
 ): Credentials {
   const id = single(form, 'client_id')
   const secret = single(form, 'client_secret')
+  const assertion = assertionOf(form)
+  if (assertion !== null) {
+    if (authorization !== undefined || secret !== null) {
+      throw new Fault('invalid_request', { parameter: 'client_assertion', problem: 'repeated' })
+    }
+    return { method: 'private_key_jwt', id, assertion }
+  }
   if (authorization === undefined) {
     if (id === null) throw new Fault('invalid_client', { problem: 'nobody' })
-    return { id, secrets: secret === null ? [] : [secret] }
+    if (secret === null) return { method: 'none', id }
+    return { method: 'client_secret_post', id, secrets: [secret] }
   }
   const basic = readBasic(authorization)
   if (basic === null) throw new Fault('invalid_client', { problem: 'unreadable' })
@@ -128,5 +160,19 @@ export function credentialsOf(
   if (id !== null && id !== basic.id) {
     throw new Fault('invalid_request', { parameter: 'client_id', problem: 'repeated' })
   }
-  return basic
+  return { method: 'client_secret_basic', ...basic }
+}
+
+/** RFC 7521 § 4.2. */
+function assertionOf(form: URLSearchParams): string | null {
+  const type = single(form, 'client_assertion_type')
+  const assertion = single(form, 'client_assertion')
+  if (type === null && assertion === null) return null
+  if (type !== assertionType) {
+    throw new Fault('invalid_request', {
+      parameter: 'client_assertion_type',
+      problem: type === null ? 'missing' : 'unsupported',
+    })
+  }
+  return required(form, 'client_assertion')
 }

@@ -13,11 +13,12 @@ interface Asset {
 export const stylesheet = load('pages', 'css', 'text/css; charset=utf-8')
 export const script = load('pages', 'js', 'text/javascript; charset=utf-8')
 export const passkeyScript = load('passkeys', 'js', 'text/javascript; charset=utf-8')
+export const handOverScript = load('hand-over', 'js', 'text/javascript; charset=utf-8')
 
 /** Serves the style and the scripts: a changed file has a changed name, so a copy is good for ever. */
 export function assets(): Hono {
   const app = new Hono()
-  for (const asset of [stylesheet, script, passkeyScript]) {
+  for (const asset of [stylesheet, script, passkeyScript, handOverScript]) {
     app.get(asset.path, (c) => {
       const encoding = accepted(c.req.header('accept-encoding') ?? '')
       c.header('content-type', asset.type)

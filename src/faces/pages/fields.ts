@@ -62,8 +62,9 @@ export function codeField(frame: Frame, problem: Problem | null): Html {
 ${mistake('code', problem)}</div>`
 }
 
-export function submit(text: string): Html {
-  return html`<button class="btn p">${text}</button>`
+/** The first button of a form; some have a name for programs that walk here. */
+export function submit(text: string, id: string | null = null): Html {
+  return html`<button class="btn p"${id && html` id="${id}"`}>${text}</button>`
 }
 
 /** Another button of the same form: what it wants travels in `want`, and no field is demanded. */

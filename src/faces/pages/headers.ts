@@ -5,6 +5,10 @@ export interface Surroundings {
   brand: Brand
   /** Where this flow's last redirect leads: the redirect URI of the application. */
   returnsTo: readonly string[]
+  /** The page is a form for the application, which may redirect wherever it likes. */
+  handsOver?: boolean
+  /** Pictures beside those of the house. */
+  images?: readonly string[]
   https: boolean
   /** The app opened us in a window that it wants to close again (OpenID Connect `display=popup`). */
   popup: boolean
@@ -15,8 +19,9 @@ export function securityHeaders(around: Surroundings): Record<string, string> {
   return {
     'content-security-policy': contentSecurityPolicy(around),
     'cache-control': 'no-store',
-    // Not `no-referrer`: with that, a browser sends `Origin: null` with our own forms.
-    'referrer-policy': 'same-origin',
+    // Not `no-referrer`: with that, a browser sends `Origin: null` with our own forms, and so does `same-origin` with
+    // those for others. The address of a page holds a request, and goes to nobody.
+    'referrer-policy': around.handsOver ? 'strict-origin' : 'same-origin',
     'x-content-type-options': 'nosniff',
     'x-frame-options': 'DENY',
     'x-robots-tag': 'noindex',
@@ -27,8 +32,8 @@ export function securityHeaders(around: Surroundings): Record<string, string> {
   }
 }
 
-function contentSecurityPolicy({ brand, returnsTo }: Surroundings): string {
-  const logos = [brand.logo, brand.darkLogo, brand.favicon].map(source)
+function contentSecurityPolicy({ brand, returnsTo, handsOver, images = [] }: Surroundings): string {
+  const logos = [brand.logo, brand.darkLogo, brand.favicon, ...images].map(source)
   // Chromium holds `form-action` against the redirects that follow a post, so the app must be named.
   const targets = returnsTo.map(source)
   const directives = {
@@ -37,7 +42,7 @@ function contentSecurityPolicy({ brand, returnsTo }: Surroundings): string {
     'script-src': ["'self'"],
     'connect-src': ["'self'"],
     'img-src': ["'self'", 'data:', ...logos],
-    'form-action': ["'self'", ...targets],
+    ...(!handsOver && { 'form-action': ["'self'", ...targets] }),
     'base-uri': ["'none'"],
     'frame-ancestors': ["'none'"],
   }

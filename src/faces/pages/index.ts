@@ -8,6 +8,8 @@ import { browserSessionLifetime, type Next, startInteraction } from '../../flows
 import type { Interaction } from '../../model/interaction.ts'
 import { isEmail } from '../../model/user.ts'
 import { assets } from './assets.ts'
+import { openChooser, submitChooser } from './choices.ts'
+import { openConsent, submitConsent } from './consent.ts'
 import {
   alone,
   browserSession,
@@ -18,6 +20,7 @@ import {
 } from './ends.ts'
 import { present } from './faults.ts'
 import { errorPage } from './messages.ts'
+import { ended } from './over.ts'
 import {
   askRegistration,
   askSignIn,
@@ -26,10 +29,10 @@ import {
   submitPasskeys,
 } from './passkeys.ts'
 import { isOwnForm } from './same-origin.ts'
-import { type Form, type Step, steps } from './steps.ts'
+import { type Fields, type Form, type Step, steps } from './steps.ts'
 import { go, keepBrowser, type Page, show, type Visit, visit } from './visit.ts'
 
-export { tellTrouble } from './ends.ts'
+export { askSignOut, postBack, tellTrouble } from './ends.ts'
 
 /** The pages that people see: each step is a POST that leads, by 303, to the GET of the next. */
 export function pages(): Hono<Env> {
@@ -43,24 +46,18 @@ export function pages(): Hono<Env> {
     safely(c, async () => askSignIn(c, formOf(await readForm(c)))),
   )
   app.get('/account/passkeys', (c) => safely(c, () => openPasskeys(c)))
-  app.post('/account/passkeys', (c) =>
-    safely(c, async () => {
-      const form = formOf(await readForm(c))
-      return isOwnForm(c) ? submitPasskeys(c, form) : foreign(c)
-    }),
-  )
+  app.post('/account/passkeys', (c) => safely(c, () => own(c, submitPasskeys)))
   app.post('/account/passkeys/options', (c) => safely(c, () => askRegistration(c)))
   app.get('/.well-known/passkey-endpoints', passkeyEndpoints)
+  app.get('/select-account', (c) => safely(c, () => openChooser(c)))
+  app.post('/select-account', (c) => safely(c, () => own(c, submitChooser)))
+  app.get('/consent', (c) => safely(c, () => openConsent(c)))
+  app.post('/consent', (c) => safely(c, () => own(c, submitConsent)))
   app.get('/message', (c) => safely(c, () => openMessage(c, c.req.query('about') ?? '')))
   app.get('/signed-out', (c) => safely(c, () => openMessage(c, 'signed-out')))
   app.get('/error', (c) => safely(c, () => openError(c)))
   app.get('/sign-out', (c) => safely(c, () => openSignOut(c)))
-  app.post('/sign-out', (c) =>
-    safely(c, async () => {
-      const form = formOf(await readForm(c))
-      return isOwnForm(c) ? submitSignOut(c, form) : foreign(c)
-    }),
-  )
+  app.post('/sign-out', (c) => safely(c, () => own(c, submitSignOut)))
   return app
 }
 
@@ -174,12 +171,13 @@ async function finished(here: Visit, interaction: Interaction): Promise<Response
   return (await browserSession(here)) === null ? ended(here) : goBack(here, interaction)
 }
 
-/** Who comes back to a page of a sign-in that is over: signed in already, or to begin again at the app. */
-async function ended(here: Visit): Promise<Response> {
-  if ((await browserSession(here)) !== null) {
-    return go(alone(here), '/message', { about: 'signed-in' })
-  }
-  return show(here, errorPage(here.frame, { text: here.frame.words.error.flowEnded }), 400)
+/** A form is used only when it is our own. */
+async function own(
+  c: Page,
+  submit: (c: Page, form: Fields) => Promise<Response>,
+): Promise<Response> {
+  const form = formOf(await readForm(c))
+  return isOwnForm(c) ? submit(c, form) : foreign(c)
 }
 
 async function foreign(c: Page): Promise<Response> {
@@ -217,10 +215,11 @@ function noticeOf({ c, frame }: Visit): string | null {
 }
 
 /** A field that comes twice has no meaning that is surely the person's (two addresses for one code). */
-function formOf(fields: URLSearchParams): Form {
-  return (name) => {
+function formOf(fields: URLSearchParams): Fields {
+  const single: Form = (name) => {
     const values = fields.getAll(name)
     if (values.length > 1) throw new Fault('input_invalid', { field: name })
     return values[0] ?? ''
   }
+  return Object.assign(single, { all: (name: string) => fields.getAll(name) })
 }

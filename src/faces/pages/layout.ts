@@ -1,6 +1,6 @@
 import { html, raw } from 'hono/html'
 import { fill, languages, type Words } from '../../words/words.ts'
-import { passkeyScript, script, stylesheet } from './assets.ts'
+import { handOverScript, passkeyScript, script, stylesheet } from './assets.ts'
 import type { Brand } from './brand.ts'
 
 export type Html = ReturnType<typeof html>
@@ -34,6 +34,8 @@ export interface Page {
   body: Html
   /** Whether the page asks for passkeys, and needs the script that does. */
   usesPasskeys?: boolean
+  /** Whether the page's form sends itself. */
+  handsOver?: boolean
 }
 
 export function layout(frame: Frame, page: Page): Html {
@@ -50,7 +52,7 @@ export function layout(frame: Frame, page: Page): Html {
 ${brand.css && html`<style>${raw(brand.css)}</style>`}
 <link rel="icon" href="${brand.favicon ?? 'data:,'}">
 <script src="${script.path}" defer></script>
-${page.usesPasskeys && html`<script src="${passkeyScript.path}" defer></script>`}
+${page.usesPasskeys && html`<script src="${passkeyScript.path}" defer></script>`}${page.handsOver && html`<script src="${handOverScript.path}" defer></script>`}
 </head>
 <body>
 <main id="main"><a class="skip" href="#form">${words.common.skip}</a>

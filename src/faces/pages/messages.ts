@@ -36,12 +36,17 @@ ${canSignIn && html`<p><a class="btn" href="${href(frame, '/sign-in')}">${name =
 }
 
 /** Signing out is asked first: a link on another site must not do it. */
-export function signOutPage(frame: Frame, action: string): Html {
+export function signOutPage(frame: Frame, action: string, question: string): Html {
   const { message, common } = frame.words
   return layout(frame, {
     title: message.signOutTitle,
     body: html`<p>${fill(message.signOut, { app: frame.app?.name ?? common.here })}</p>
-${form(frame, action, html`${submit(message.signOutYes)}${otherButton('stay', message.signOutNo)}`)}`,
+${form(
+  frame,
+  action,
+  html`<input type="hidden" name="question" value="${question}">
+${submit(message.signOutYes, 'confirm-logout')}${otherButton('stay', message.signOutNo)}`,
+)}`,
   })
 }
 
@@ -50,20 +55,32 @@ export interface Trouble {
   text: string
   /** What a person may read out to whoever runs the house; the log holds the same. */
   reference?: string | null
-  /** For developers, on their own machine only: what came, and what was registered. */
-  details?: { received: string; registered: readonly string[] } | null
+  /** The protocol's word for it. */
+  code?: string | null
+  /** For developers, on their own machine only: what is wrong, what came, and what was registered. */
+  details?: {
+    description: string | null
+    received: readonly string[]
+    registered: readonly string[]
+  } | null
 }
 
 export function errorPage(frame: Frame, trouble: Trouble): Html {
   const { error } = frame.words
-  const { details, reference } = trouble
+  const { code, details, reference } = trouble
   return layout(frame, {
     title: trouble.title ?? error.title,
     body: html`<p>${trouble.text}</p>
 ${
   details &&
-  html`<dl><dt>${error.received}</dt><dd>${details.received}</dd><dt>${error.registered}</dt>${details.registered.map((one) => html`<dd>${one}</dd>`)}</dl>`
+  html`${details.description && html`<p lang="en">${details.description}</p>`}<dl>${listed(error.received, details.received)}${listed(error.registered, details.registered)}</dl>`
 }
-${reference && html`<p class="muted">${fill(error.reference, { reference })}</p>`}`,
+${reference && html`<p class="muted">${fill(error.reference, { reference })}</p>`}
+${code && html`<p class="muted small"><code>${code}</code></p>`}`,
   })
+}
+
+function listed(term: string, values: readonly string[]): Html {
+  const shown = values.length === 0 ? ['–'] : values
+  return html`<dt>${term}</dt>${shown.map((one) => html`<dd>${one}</dd>`)}`
 }

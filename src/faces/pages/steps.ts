@@ -47,6 +47,9 @@ export interface Step {
 /** A form's fields, each at most once. */
 export type Form = (name: Field) => string
 
+/** The same, and those that may come again. */
+export type Fields = Form & { all(name: 'organization'): string[] }
+
 type Field =
   | 'flow'
   | 'identifier'
@@ -56,6 +59,8 @@ type Field =
   | 'challenge'
   | 'credential'
   | 'passkey'
+  | 'question'
+  | 'session'
 
 const signIn: Pick<Step, 'start' | 'check'> = {
   start: '/sign-in',

@@ -4,6 +4,8 @@ import type { Passkey } from '../../model/passkey.ts'
 import { languages, wordsFor } from '../../words/words.ts'
 import { assets, passkeyScript, script, stylesheet } from './assets.ts'
 import { brandOf, contrast } from './brand.ts'
+import { chooserPage } from './choice-views.ts'
+import { handOverPage } from './hand-over.ts'
 import { securityHeaders } from './headers.ts'
 import type { Frame, Html } from './layout.ts'
 import { errorPage, messagePage, signOutPage } from './messages.ts'
@@ -52,6 +54,8 @@ const passkey: Passkey = {
   createdAt: new Date('2026-11-22T12:00:00Z'),
   lastUsedAt: new Date('2026-11-23T12:00:00Z'),
 }
+
+const user = { id: 'u1', email: evil, username: null, phone: null, name: null } as const
 
 const pages: [string, (frame: Frame) => Html][] = [
   [
@@ -120,14 +124,20 @@ const pages: [string, (frame: Frame) => Html][] = [
   ],
   ['forgot', (frame) => forgotPasswordPage(frame, { identifier: evil })],
   ['message', (frame) => messagePage(frame, 'signed-out', { passkeys: true })],
-  ['sign out', (frame) => signOutPage(frame, '/sign-out')],
+  [
+    'hand over',
+    (frame) => handOverPage(frame, { to: 'https://shop.example/', fields: { a: evil } }),
+  ],
+  ['chooser', (frame) => chooserPage(frame, { user: { ...user, name: evil }, sessionId: evil })],
+  ['sign out', (frame) => signOutPage(frame, '/sign-out', evil)],
   [
     'error',
     (frame) =>
       errorPage(frame, {
         text: evil,
         reference: '7F3K-2Q9D',
-        details: { received: evil, registered: [evil] },
+        code: evil,
+        details: { description: evil, received: [evil], registered: [evil] },
       }),
   ],
 ]

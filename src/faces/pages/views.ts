@@ -41,7 +41,7 @@ ${form(
   frame,
   '/sign-in',
   html`${identifierField(frame, step.kind, step.identifier, step.problem ?? null)}
-${submit(common.continue)}`,
+${submit(common.continue, 'sign-in')}`,
 )}
 ${step.passkeys && passkeyForm(frame, step.passkeys, step.problem)}
 ${
@@ -69,7 +69,7 @@ ${form(
   '/sign-in/password',
   html`${accountField(step.identifier)}
 ${passwordField(frame, step.problem ?? null)}
-${submit(signIn.verify)}
+${submit(signIn.verify, 'sign-in')}
 ${step.canUseCode && otherButton('code', signIn.useCode)}`,
 )}
 ${step.canRecover && html`<p><a class="to" href="${href(frame, '/forgot-password')}">${signIn.forgot}</a></p>`}`,
@@ -117,7 +117,7 @@ ${form(
   frame,
   step.place,
   html`${codeField(frame, step.problem ?? null)}
-${submit(verify)}
+${submit(verify, step.place === '/sign-in/code' ? 'sign-in' : null)}
 ${otherButton('resend', signIn.resend)}`,
 )}
 ${step.canUsePassword && html`<p><a class="to" href="${href(frame, '/sign-in/password')}">${signIn.usePassword}</a></p>`}

@@ -68,16 +68,28 @@ export async function visit(c: Page, flow: string | null): Promise<Visit> {
   }
 }
 
+/** Where a page leads in the end, beside the application of the sign-in, and what it shows from elsewhere. */
+export interface Leading {
+  returnsTo?: string | null
+  handsOver?: boolean
+  /** Addresses of pictures on it. */
+  images?: readonly (string | undefined)[]
+}
+
 /** Answers with a page, and with all the headers that a page has to have. */
 export function show(
   { c, ctx, frame, interaction }: Visit,
   page: Html,
   status: 200 | 400 | 403 | 404 | 422 | 429 | 500 | 502 | 503 = 200,
+  { returnsTo = null, handsOver = false, images = [] }: Leading = {},
 ): Response | Promise<Response> {
   const request = interaction?.request ?? {}
+  const targets = [stringOf(request.redirect_uri), returnsTo]
   const headers = securityHeaders({
     brand: frame.brand,
-    returnsTo: [stringOf(request.redirect_uri)].filter((address) => address !== null),
+    returnsTo: targets.filter((address) => address !== null),
+    handsOver,
+    images: images.filter((address) => address !== undefined),
     https: ctx.config.publicUrl.startsWith('https:'),
     popup: request.display === 'popup',
   })

@@ -1,0 +1,2 @@
+// The page has a button for browsers without this script.
+document.querySelector('form').submit()
