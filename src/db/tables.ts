@@ -542,6 +542,14 @@ export interface IdpProfiles {
   updated_at: Generated<Date>
 }
 
+export interface IdpPushedRequests {
+  hash: Uint8Array
+  application_id: string
+  request: Json
+  created_at: Generated<Date>
+  expires_at: Date
+}
+
 export interface IdpResources {
   id: string
   name: string
@@ -585,6 +593,11 @@ export interface IdpSettings {
   topic: string
   value: Json
   updated_at: Generated<Date>
+}
+
+export interface IdpSpentProofs {
+  hash: Uint8Array
+  expires_at: Date
 }
 
 export interface IdpTokens {
@@ -669,12 +682,14 @@ export interface Database {
   'idp.organization_scopes': IdpOrganizationScopes
   'idp.organizations': IdpOrganizations
   'idp.profiles': IdpProfiles
+  'idp.pushed_requests': IdpPushedRequests
   'idp.resources': IdpResources
   'idp.role_scopes': IdpRoleScopes
   'idp.roles': IdpRoles
   'idp.scopes': IdpScopes
   'idp.session_tokens': IdpSessionTokens
   'idp.settings': IdpSettings
+  'idp.spent_proofs': IdpSpentProofs
   'idp.tokens': IdpTokens
   'idp.user_roles': IdpUserRoles
   'idp.verifications': IdpVerifications

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { proofMetadata, proofProblem } from './application-proofs.ts'
 
 /** Logto's types of application. The first three sign people in; the fourth has only itself. */
 export const applicationTypes = ['Native', 'SPA', 'Traditional', 'MachineToMachine'] as const
@@ -34,6 +35,7 @@ const origin = z
 const oidcClientMetadata = z.strictObject({
   redirectUris: z.array(z.string()).default([]),
   postLogoutRedirectUris: z.array(z.string()).default([]),
+  ...proofMetadata,
 })
 
 const customClientMetadata = z.strictObject({
@@ -47,6 +49,8 @@ const customClientMetadata = z.strictObject({
   alwaysIssueRefreshToken: z.boolean().optional(),
   /** False leaves a confidential client its refresh token. Public clients' are always rotated. */
   rotateRefreshToken: z.boolean().optional(),
+  /** PKCE may be left out; for confidential applications whose library cannot do it. */
+  isPkceOptional: z.boolean().optional(),
   /** It may read and write all users, sessions and links, as the Auth.js adapter does; for confidential ones only. */
   isAuthjsAdapter: z.boolean().optional(),
 })
@@ -115,6 +119,13 @@ function check(application: Checked, issues: z.core.$RefinementCtx): void {
       path: ['customClientMetadata', 'isAuthjsAdapter'],
     })
   }
+  const unproved = proofProblem({
+    isPublic: isPublicType(type),
+    hasSecret: secret !== undefined,
+    oidcClientMetadata: metadata,
+    isPkceOptional: custom.isPkceOptional === true,
+  })
+  if (unproved !== null) issues.addIssue({ code: 'custom', input: '(not shown)', ...unproved })
   if (secret !== undefined && isPublicType(type)) {
     issues.addIssue({
       code: 'custom',
@@ -143,6 +154,7 @@ export const applicationChange = z.strictObject({
     .strictObject({
       redirectUris: z.array(z.string()).optional(),
       postLogoutRedirectUris: z.array(z.string()).optional(),
+      ...proofMetadata,
     })
     .optional(),
   customClientMetadata: customClientMetadata.optional(),

@@ -12,6 +12,7 @@ import {
   newApplication,
   type OidcClientMetadata,
 } from './application-input.ts'
+import type { AuthMethod } from './application-proofs.ts'
 import { sqlNow } from './clock.ts'
 import { recording } from './event.ts'
 
@@ -37,6 +38,25 @@ export function isPublic(application: Application): boolean {
   return isPublicType(application.type)
 }
 
+/** The ways in which the application may say who it is: the one that is registered, else what fits its type. */
+export function authMethodsOf({ type, oidcClientMetadata }: Application): readonly AuthMethod[] {
+  const registered = oidcClientMetadata.tokenEndpointAuthMethod
+  if (registered != null) return [registered]
+  return isPublicType(type) ? ['none'] : ['client_secret_basic', 'client_secret_post']
+}
+
+/** PKCE is for everybody, but for a confidential application that was let off (RFC 9700 § 2.1.1). */
+export function needsPkce(application: Application): boolean {
+  return isPublic(application) || application.customClientMetadata.isPkceOptional !== true
+}
+
+function keepsSecret({
+  type,
+  oidcClientMetadata,
+}: Pick<Application, 'type' | 'oidcClientMetadata'>): boolean {
+  return !isPublicType(type) && oidcClientMetadata.tokenEndpointAuthMethod !== 'private_key_jwt'
+}
+
 /** Writes an application; throws a ZodError on a wrong shape and `conflict` when the id is taken. */
 export async function createApplication(
   ctx: Tx,
@@ -44,7 +64,7 @@ export async function createApplication(
 ): Promise<{ application: Application; secret: string | null }> {
   const one = newApplication.parse(input)
   const id = one.id ?? ctx.random.id(21)
-  const secret = isPublicType(one.type) ? null : (one.secret ?? ctx.random.token())
+  const secret = keepsSecret(one) ? (one.secret ?? ctx.random.token()) : null
 
   const { rows } = await sql<ApplicationRow>`
     with made as (
@@ -105,6 +125,7 @@ export async function updateApplication(
     name: found.name,
     type: found.type,
     oidcClientMetadata: { ...found.oidcClientMetadata, ...change.oidcClientMetadata },
+    customClientMetadata: { ...found.customClientMetadata, ...change.customClientMetadata },
   })
   const { rows } = await sql<ApplicationRow>`
     with changed as (

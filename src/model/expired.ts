@@ -27,6 +27,14 @@ const dead = [
     isDead: (ctx: Tx) => sql`row.resets_at < ${sqlNow(ctx)}`,
   },
   {
+    table: 'idp.pushed_requests',
+    isDead: (ctx: Tx) => sql`row.expires_at < ${sqlNow(ctx)}`,
+  },
+  {
+    table: 'idp.spent_proofs',
+    isDead: (ctx: Tx) => sql`row.expires_at < ${sqlNow(ctx)}`,
+  },
+  {
     table: 'auth.webauthn_challenges',
     isDead: (ctx: Tx) => sql`row.expires_at < ${sqlAfter(ctx, -1 * day)}`,
   },

@@ -54,7 +54,7 @@ async function adapterContext(ctx: Context, authorization: string | undefined): 
   if (authorization === undefined) throw new Fault('invalid_client', { problem: 'nobody' })
   const credentials = readBasic(authorization)
   if (credentials === null) throw new Fault('invalid_client', { problem: 'unreadable' })
-  return authenticateAdapter(ctx, credentials)
+  return authenticateAdapter(ctx, { method: 'client_secret_basic', ...credentials })
 }
 
 const mostLevels = 32
