@@ -1,41 +1,33 @@
-import type { RegistrationResponseJSON } from '@simplewebauthn/server'
-import { z } from 'zod'
-import { type Context, transaction } from '../base/context.ts'
+import { type Context, type Tx, transaction } from '../base/context.ts'
 import { Fault } from '../base/fault.ts'
 import { isForeignKeyViolation, isUniqueViolation } from '../base/sql-error.ts'
 import { hour } from '../base/time.ts'
-import {
-  createPasskey,
-  deletePasskey,
-  listPasskeys,
-  type NewPasskey,
-  type Passkey,
-} from '../model/passkey.ts'
-import {
-  createPasskeyChallenge,
-  passkeyChallengeLifetime,
-  spendPasskeyChallenge,
-} from '../model/passkey-challenge.ts'
+import { createPasskey, deletePasskey, listPasskeys, type Passkey } from '../model/passkey.ts'
+import { createPasskeyChallenge, passkeyChallengeLifetime } from '../model/passkey-challenge.ts'
 import type { Session } from '../model/session.ts'
-import type { User } from '../model/user.ts'
+import { lockUser, type User } from '../model/user.ts'
 import { refuseBanned } from './admit.ts'
 import {
-  base64url,
-  checked,
   limitQuestions,
   type PasskeyQuestion,
-  readAnswer,
   relyingParty,
+  takePasskeyChallenge,
 } from './passkey.ts'
+import {
+  type CreationAnswer,
+  creationAnswer,
+  creationOptions,
+  keeperOf,
+  type Party,
+  readAnswerText,
+  verifyCreation,
+} from './webauthn.ts'
 
-/** Who changes their own passkeys, by the session of their browser. */
+/** Who changes their own passkeys and factors, by their session. */
 export interface Holder {
   user: User
   session: Session
 }
-
-/** GoTrue's limit, too. */
-const mostPasskeys = 10
 
 /** Who signed in this short a time ago may change how they sign in. */
 const freshness = 1 * hour
@@ -50,43 +42,43 @@ export async function startPasskeyRegistration(
   ctx: Context,
   holder: Holder,
 ): Promise<PasskeyQuestion> {
-  const { user, session } = holder
   const party = relyingParty(ctx.config)
-  const known = await refuse(ctx, holder)
+  refuse(ctx, holder)
+  const timeout = passkeyChallengeLifetime
+  return askForPasskey(ctx, holder.user, { party, holder: holder.session.id, timeout })
+}
+
+/** The question for a new passkey, whoever asks it. Throws `too_many_passkeys`. */
+export async function askForPasskey(
+  ctx: Context,
+  user: User,
+  { party, holder, timeout }: { party: Party; holder: string | null; timeout: number },
+): Promise<PasskeyQuestion> {
+  const known = await listPasskeys(ctx, user.id)
+  refuseMore(ctx, known)
   await limitQuestions(ctx)
   const { id: challengeId, challenge } = await createPasskeyChallenge(ctx, {
     type: 'registration',
-    holder: session.id,
+    holder,
     userId: user.id,
     relyingPartyId: party.id,
+    lifetime: timeout,
   })
   const name = user.email ?? user.username ?? user.phone ?? user.id
-  return {
-    challengeId,
-    options: {
-      challenge,
-      rp: { id: party.id, name: party.id },
-      // GoTrue's handle: the id as text.
-      user: {
-        id: Buffer.from(user.id).toString('base64url'),
-        name,
-        displayName: user.name ?? name,
-      },
-      pubKeyCredParams: algorithms.map((alg) => ({ type: 'public-key', alg })),
-      excludeCredentials: known.map(({ credentialId, transports }) => ({
-        type: 'public-key',
-        id: credentialId,
-        transports,
-      })),
-      authenticatorSelection: {
-        residentKey: 'required',
-        requireResidentKey: true,
-        userVerification: 'preferred',
-      },
-      attestation: 'none',
-      timeout: passkeyChallengeLifetime,
-    },
-  }
+  const options = creationOptions({
+    party,
+    challenge,
+    user: { id: user.id, name, displayName: user.name ?? name },
+    known,
+    residentKey: 'required',
+    timeout,
+  })
+  return { challengeId, options }
+}
+
+function refuseMore(ctx: Tx, known: readonly Passkey[]): void {
+  const max = ctx.config.gotrue.passkeyMaxPerUser
+  if (known.length >= max) throw new Fault('too_many_passkeys', { max })
 }
 
 /** Keeps the key that the browser made. Throws `passkey_expired`, `passkey_refused`, `passkey_exists`. */
@@ -95,16 +87,31 @@ export async function addPasskey(
   holder: Holder,
   given: { challengeId: string; credential: string },
 ): Promise<Passkey> {
-  const { user, session } = holder
-  await refuse(ctx, holder)
-  const challenge = await spendPasskeyChallenge(ctx, given.challengeId, {
+  const party = relyingParty(ctx.config)
+  refuse(ctx, holder)
+  const challenge = await takePasskeyChallenge(ctx, given.challengeId, {
     type: 'registration',
-    holder: session.id,
+    holder: holder.session.id,
+    userId: holder.user.id,
   })
-  if (challenge === null) throw new Fault('passkey_expired')
-  const passkey = await verify(ctx, readAnswer(answer, given.credential), challenge)
+  const answer = readAnswerText(creationAnswer, given.credential)
+  return keepPasskey(ctx, holder.user, { answer, challenge, party })
+}
+
+/** Keeps what a browser made, whoever asked for it. Throws `passkey_refused`, `passkey_exists`, `too_many_passkeys`. */
+export async function keepPasskey(
+  ctx: Context,
+  user: User,
+  { answer, challenge, party }: { answer: CreationAnswer; challenge: string; party: Party },
+): Promise<Passkey> {
+  const key = await verifyCreation(answer, { challenge, party })
   try {
-    return await transaction(ctx, (ctx) => createPasskey(ctx, user, passkey))
+    return await transaction(ctx, async (ctx) => {
+      // Two that are added at once are counted one after the other.
+      await lockUser(ctx, user.id)
+      refuseMore(ctx, await listPasskeys(ctx, user.id))
+      return createPasskey(ctx, user, { ...key, name: keeperOf(key.aaguid) })
+    })
   } catch (error) {
     if (isUniqueViolation(error)) throw new Fault('passkey_exists', {}, { cause: error })
     if (isForeignKeyViolation(error)) throw new Fault('user_not_found', {}, { cause: error })
@@ -119,77 +126,10 @@ export async function removePasskey(ctx: Context, holder: Holder, id: string): P
   return transaction(ctx, (ctx) => deletePasskey(ctx, holder.user, id))
 }
 
-async function refuse(ctx: Context, holder: Holder): Promise<Passkey[]> {
+function refuse(ctx: Context, holder: Holder): void {
   const { user } = holder
   refuseBanned(ctx, user)
   if (user.isSso) throw new Fault('user_sso_managed')
   if (user.isAnonymous) throw new Fault('email_not_confirmed')
   if (!isFresh(ctx, holder)) throw new Fault('reauthentication_needed')
-  const known = await listPasskeys(ctx, user.id)
-  if (known.length >= mostPasskeys) throw new Fault('too_many_passkeys', { max: mostPasskeys })
-  return known
 }
-
-async function verify(
-  ctx: Context,
-  response: z.infer<typeof answer>,
-  challenge: string,
-): Promise<NewPasskey> {
-  const party = relyingParty(ctx.config)
-  const { verified, registrationInfo } = await checked((library) =>
-    library.verifyRegistrationResponse({
-      response: response as RegistrationResponseJSON,
-      expectedChallenge: challenge,
-      expectedOrigin: party.origin,
-      expectedRPID: party.id,
-      requireUserVerification: false,
-      supportedAlgorithmIDs: algorithms,
-    }),
-  )
-  if (!verified) throw new Fault('passkey_refused')
-  const { credential, aaguid, fmt, credentialDeviceType, credentialBackedUp } = registrationInfo
-  return {
-    credentialId: credential.id,
-    publicKey: credential.publicKey,
-    counter: credential.counter,
-    transports: response.response.transports,
-    name: keepers.get(aaguid) ?? '',
-    aaguid,
-    attestationType: fmt,
-    isBackupEligible: credentialDeviceType === 'multiDevice',
-    isBackedUp: credentialBackedUp,
-  }
-}
-
-/** EdDSA, ES256 and RS256 (IANA COSE algorithms). */
-const algorithms = [-8, -7, -257]
-
-const answer = z.object({
-  id: base64url.max(1400),
-  rawId: base64url,
-  type: z.literal('public-key'),
-  response: z.object({
-    clientDataJSON: base64url,
-    attestationObject: base64url,
-    transports: z
-      .array(z.string().regex(/^[a-z-]{1,20}$/))
-      .max(10)
-      .default([]),
-  }),
-  clientExtensionResults: z.record(z.string(), z.unknown()).default({}),
-})
-
-/** What keeps a passkey, by the AAGUID that it tells. */
-const keepers = new Map([
-  ['fbfc3007-154e-4ecc-8c0b-6e020557d7bd', 'iCloud Keychain'],
-  ['ea9b8d66-4d01-1d21-3ce4-b6b48cb575d4', 'Google Password Manager'],
-  ['adce0002-35bc-c60a-648b-0b25f1f05503', 'Chrome on Mac'],
-  ['08987058-cadc-4b81-b6e1-30de50dcbe96', 'Windows Hello'],
-  ['9ddd1817-af5a-4672-a2b9-3e3dd95000a9', 'Windows Hello'],
-  ['6028b017-b1d4-4c02-b4b3-afcdafc96bb2', 'Windows Hello'],
-  ['bada5566-a7aa-401f-bd96-45619a55120d', '1Password'],
-  ['d548826e-79b4-db40-a3d8-11116f7e8349', 'Bitwarden'],
-  ['531126d6-e717-415c-9320-3d9aa6981239', 'Dashlane'],
-  ['50726f74-6f6e-5061-7373-50726f746f6e', 'Proton Pass'],
-  ['fdb141b2-5d84-443e-8a35-4698c205a502', 'KeePassXC'],
-])

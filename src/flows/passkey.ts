@@ -1,5 +1,3 @@
-import type { AuthenticationResponseJSON } from '@simplewebauthn/server'
-import { z } from 'zod'
 import { type Context, transaction } from '../base/context.ts'
 import { Fault } from '../base/fault.ts'
 import { minute } from '../base/time.ts'
@@ -12,11 +10,19 @@ import {
   spendPasskeyChallenge,
 } from '../model/passkey-challenge.ts'
 import { findSettings } from '../model/settings.ts'
-import { findUser } from '../model/user.ts'
+import { findUser, type User } from '../model/user.ts'
 import { isUuid } from '../model/uuid.ts'
 import { admit } from './admit.ts'
 import { finish, type Next } from './interaction.ts'
 import { policyOf } from './sign-in-policy.ts'
+import {
+  type Party,
+  type RequestAnswer,
+  readAnswerText,
+  requestAnswer,
+  requestOptions,
+  verifyRequest,
+} from './webauthn.ts'
 
 /** Whom a passkey is made for: a key that another site's name was given to never answers to ours. */
 export interface RelyingParty {
@@ -24,19 +30,30 @@ export interface RelyingParty {
   origin: string
 }
 
-/** Null where browsers have no passkeys: under a bare address, or over plain http. */
-export function relyingPartyOf({ publicUrl }: { publicUrl: string }): RelyingParty | null {
+interface Places {
+  publicUrl: string
+  gotrue: { webauthnId: string | null }
+}
+
+/**
+ * Null where browsers have no passkeys: under a bare address, or over plain http. The name that was configured for
+ * clients of Supabase is that of the pages too, where they are below it: so both have the same passkeys.
+ */
+export function relyingPartyOf({ publicUrl, gotrue }: Places): RelyingParty | null {
   const { hostname, protocol, origin } = new URL(publicUrl)
   const isLocal = hostname === 'localhost' || hostname.endsWith('.localhost')
   const isAddress = /^[\d.]+$/.test(hostname) || hostname.startsWith('[')
-  return isAddress || (protocol !== 'https:' && !isLocal) ? null : { id: hostname, origin }
+  if (isAddress || (protocol !== 'https:' && !isLocal)) return null
+  const named = gotrue.webauthnId
+  const isBelow = named !== null && (hostname === named || hostname.endsWith(`.${named}`))
+  return { id: isBelow ? named : hostname, origin }
 }
 
 /** Throws `passkey_disabled`. */
-export function relyingParty(config: { publicUrl: string }): RelyingParty {
+export function relyingParty(config: Places): RelyingParty & Party {
   const party = relyingPartyOf(config)
   if (party === null) throw new Fault('passkey_disabled')
-  return party
+  return { ...party, name: party.id, origins: [party.origin] }
 }
 
 /** What the browser is asked; `challengeId` comes back with the answer. */
@@ -50,24 +67,17 @@ export async function startPasskeySignIn(
   ctx: Context,
   interaction: Interaction,
 ): Promise<PasskeyQuestion> {
-  const { id } = relyingParty(ctx.config)
+  const party = relyingParty(ctx.config)
   await limitQuestions(ctx)
   const { id: challengeId, challenge } = await createPasskeyChallenge(ctx, {
     type: 'authentication',
     holder: interaction.id,
     userId: null,
-    relyingPartyId: id,
+    relyingPartyId: party.id,
+    lifetime: passkeyChallengeLifetime,
   })
-  return {
-    challengeId,
-    options: {
-      challenge,
-      rpId: id,
-      allowCredentials: [],
-      userVerification: 'preferred',
-      timeout: passkeyChallengeLifetime,
-    },
-  }
+  const timeout = passkeyChallengeLifetime
+  return { challengeId, options: requestOptions({ party, challenge, known: [], timeout }) }
 }
 
 /**
@@ -83,18 +93,13 @@ export async function signInWithPasskey(
   if (!policyOf(await findSettings(ctx, 'sign-in-experience')).canSignIn) {
     throw new Fault('phone_provider_disabled')
   }
-  const challenge = await spendPasskeyChallenge(ctx, given.challengeId, {
+  const challenge = await takePasskeyChallenge(ctx, given.challengeId, {
     type: 'authentication',
     holder: interaction.id,
+    userId: null,
   })
-  if (challenge === null) throw new Fault('passkey_expired')
-  const response = readAnswer(answer, given.credential)
-  const passkey = await findPasskey(ctx, response.id)
-  const user = passkey === null ? null : await findUser(ctx, passkey.userId)
-  if (passkey === null || user === null) {
-    throw new Fault('passkey_unknown', { credentialId: response.id })
-  }
-  const use = await verify({ passkey, response, challenge, party })
+  const answer = readAnswerText(requestAnswer, given.credential)
+  const { user, passkey, use } = await recognise(ctx, { answer, challenge, party })
   return transaction(ctx, async (ctx) => {
     if (!(await usePasskey(ctx, passkey, use))) throw new Fault('passkey_refused')
     const session = await admit(ctx, user, {
@@ -106,37 +111,31 @@ export async function signInWithPasskey(
   })
 }
 
-async function verify({
-  passkey,
-  response,
-  challenge,
-  party,
-}: {
-  passkey: Passkey
-  response: z.infer<typeof answer>
-  challenge: string
-  party: RelyingParty
-}): Promise<{ counter: number; isBackedUp: boolean }> {
-  refuseStranger(passkey, response.response.userHandle)
-  const { verified, authenticationInfo } = await checked((library) =>
-    library.verifyAuthenticationResponse({
-      response: response as AuthenticationResponseJSON,
-      expectedChallenge: challenge,
-      expectedOrigin: party.origin,
-      expectedRPID: party.id,
-      requireUserVerification: false,
-      credential: {
-        id: passkey.credentialId,
-        publicKey: passkey.publicKey,
-        counter: passkey.counter,
-      },
-    }),
-  )
-  if (!verified) throw new Fault('passkey_refused')
-  return {
-    counter: authenticationInfo.newCounter,
-    isBackedUp: authenticationInfo.credentialBackedUp,
+/** Throws `passkey_expired`: with `why: 'late'` where the answer came too late, else there was no such question. */
+export async function takePasskeyChallenge(
+  ctx: Context,
+  id: string,
+  purpose: Parameters<typeof spendPasskeyChallenge>[2],
+): Promise<string> {
+  const spent = await spendPasskeyChallenge(ctx, id, purpose)
+  if (spent === null) throw new Fault('passkey_expired')
+  if (spent.isLate) throw new Fault('passkey_expired', { why: 'late' })
+  return spent.challenge
+}
+
+/** Whose passkey answered. Throws `passkey_unknown`, `passkey_refused`. */
+export async function recognise(
+  ctx: Context,
+  { answer, challenge, party }: { answer: RequestAnswer; challenge: string; party: Party },
+): Promise<{ user: User; passkey: Passkey; use: { counter: number; isBackedUp: boolean } }> {
+  const passkey = await findPasskey(ctx, answer.id)
+  const user = passkey === null ? null : await findUser(ctx, passkey.userId)
+  if (passkey === null || user === null) {
+    throw new Fault('passkey_unknown', { credentialId: answer.id })
   }
+  refuseStranger(passkey, answer.response.userHandle)
+  const use = await verifyRequest(answer, { challenge, party, key: passkey })
+  return { user, passkey, use }
 }
 
 /** A handle that we gave names the user (WebAuthn § 7.2, step 6); Auth.js gives handles that mean nothing. */
@@ -144,45 +143,6 @@ function refuseStranger({ userId }: Passkey, userHandle: string | null | undefin
   const handle = Buffer.from(userHandle ?? '', 'base64url').toString('utf8')
   if (isUuid(handle) && handle !== userId) throw new Fault('passkey_refused')
 }
-
-type Library = typeof import('@simplewebauthn/server')
-
-/** The library throws at whatever it does not take; loading it takes 100 ms, which no start should wait for. */
-export async function checked<T>(check: (library: Library) => Promise<T>): Promise<T> {
-  const library = await import('@simplewebauthn/server')
-  try {
-    return await check(library)
-  } catch (error) {
-    throw new Fault('passkey_refused', {}, { cause: error })
-  }
-}
-
-/** An answer of a browser, as it wrote it into the form. */
-export function readAnswer<T>(shape: z.ZodType<T>, text: string): T {
-  try {
-    return shape.parse(JSON.parse(text))
-  } catch (error) {
-    throw new Fault('passkey_refused', {}, { cause: error })
-  }
-}
-
-export const base64url = z
-  .string()
-  .regex(/^[\w-]+$/)
-  .max(100_000)
-
-const answer = z.object({
-  id: base64url.max(1400),
-  rawId: base64url,
-  type: z.literal('public-key'),
-  response: z.object({
-    clientDataJSON: base64url,
-    authenticatorData: base64url,
-    signature: base64url,
-    userHandle: base64url.nullish(),
-  }),
-  clientExtensionResults: z.record(z.string(), z.unknown()).default({}),
-})
 
 /** Each page that is opened asks once, and a whole office may have one address. */
 export async function limitQuestions(ctx: Context): Promise<void> {

@@ -9,12 +9,14 @@ import {
   parseCountedToken,
   type Refreshable,
   type ReuseCause,
+  renewCount,
   rotateCount,
 } from '../model/refresh-token.ts'
 import {
   carryByRow,
   findByRowToken,
   isRowToken,
+  renewRow,
   revokeRows,
   rotateRow,
 } from '../model/refresh-token-row.ts'
@@ -37,6 +39,14 @@ export async function carryByRefreshToken(ctx: Tx, session: Session): Promise<Ca
   const carried = await (isCounted ? carryByCount(ctx, session.id) : carryByRow(ctx, session.id))
   if (carried === null) throw new Fault('session_not_found')
   return { ...carried, counter: isCounted ? 0 : null }
+}
+
+/** A new token of the session's own kind, after it was raised: the one before it is not to be used any more. */
+export async function carryAgain(ctx: Tx, session: Session): Promise<Carried> {
+  const counted = await renewCount(ctx, session.id)
+  if (counted !== null) return counted
+  const row = await renewRow(ctx, session.id)
+  return row === null ? carryByRefreshToken(ctx, session) : { ...row, counter: null }
 }
 
 export interface Refreshed extends Carried {

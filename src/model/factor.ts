@@ -4,7 +4,7 @@ import { discloseFor, encloseFor } from '../base/gotrue-envelope.ts'
 import { minute } from '../base/time.ts'
 import { sqlAfter, sqlNow } from './clock.ts'
 import { type NewEvent, recording } from './event.ts'
-import type { Factor } from './user.ts'
+import { type Factor, lockUser } from './user.ts'
 
 /** How a session says in its `amr` that a factor was shown. */
 export const methodOf = {
@@ -18,10 +18,7 @@ export const methodOf = {
  * rest upon them. Null where there is no such user.
  */
 export async function lockFactors(ctx: Tx, userId: string): Promise<Factor[] | null> {
-  const locked = await sql`select id from auth.users where id = ${userId} for update`.execute(
-    ctx.db,
-  )
-  if (locked.rows.length === 0) return null
+  if (!(await lockUser(ctx, userId))) return null
   const { rows } = await sql<FactorRow>`
     select ${columns} from auth.mfa_factors f where f.user_id = ${userId} order by f.created_at, f.id`.execute(
     ctx.db,

@@ -119,6 +119,33 @@ export async function rotateRow(
   return rows[0]?.token ?? null
 }
 
+/** A new token for a session that has one, whose older ones are revoked. Null for a session without any. */
+export async function renewRow(
+  ctx: Tx,
+  sessionId: string,
+): Promise<{ user: User; session: Session; refreshToken: string } | null> {
+  const child = makeRowToken(ctx)
+  const now = sqlNow(ctx)
+  const source = sql`auth.sessions s join auth.users u on u.id = s.user_id`
+  const { rows } = await sql<RefreshableRow>`
+    with revoked as (
+      update auth.refresh_tokens set revoked = true, updated_at = ${now}
+      where session_id = ${sessionId} and revoked = false returning token, id),
+    born as (
+      insert into auth.refresh_tokens (instance_id, token, user_id, parent, session_id, revoked, created_at, updated_at)
+      select ${nilUuid}::uuid, ${child}, s.user_id::text, (select token from revoked order by id desc limit 1), s.id,
+        false, ${now}, ${now}
+      from auth.sessions s where s.id = ${sessionId}
+        and exists (select from auth.refresh_tokens r where r.session_id = s.id) returning session_id)
+    ${usersSql(source, refreshableColumns(ctx))} where s.id in (select session_id from born)`.execute(
+    ctx.db,
+  )
+  const [row] = rows
+  if (row === undefined) return null
+  const { user, session } = toRefreshable(row)
+  return { user, session, refreshToken: child }
+}
+
 /**
  * A token that is too old came back: the whole family is revoked, and the session's row stays, as GoTrue has it. The
  * revoked are dated back, or the newest of them, in whoever's hand, would be good for the reuse interval.

@@ -2,10 +2,18 @@ import { createHash } from 'node:crypto'
 import { type RawBuilder, sql } from 'kysely'
 import type { Tx } from '../base/context.ts'
 import { hmacSha256, sameSecret } from '../base/crypto.ts'
+import { discloseFor, encloseFor } from '../base/gotrue-envelope.ts'
 import { second } from '../base/time.ts'
 import { sqlAfter, sqlNow } from './clock.ts'
 import { type NewEvent, recording } from './event.ts'
-import { type Session, type SessionRow, sessionEnded, sessionObject, toSession } from './session.ts'
+import {
+  type Session,
+  type SessionEnd,
+  type SessionRow,
+  sessionEnded,
+  sessionObject,
+  toSession,
+} from './session.ts'
 import type { User } from './user.ts'
 import { toUser, type UserRow, usersSql } from './user-row.ts'
 import { nilUuid } from './uuid.ts'
@@ -82,7 +90,7 @@ function readVarint(bytes: Buffer): number | null {
 export interface Refreshable {
   user: User
   session: Session
-  ended: 'expired' | 'inactive' | null
+  ended: SessionEnd | null
   /** GoTrue's OAuth clients refresh elsewhere. */
   isOfClient: boolean
 }
@@ -125,8 +133,9 @@ export async function findByCountedToken(
     where s.id = ${token.sessionId} and u.instance_id = ${nilUuid}`.execute(ctx.db)
   const [row] = rows
   if (!row?.key || row.counter === null) return null
-  if (!sameSecret(markOf(row.key, token.signed), token.mark)) return null
-  return { ...toRefreshable(row), key: row.key, behind: row.counter - token.counter }
+  const key = discloseFor(ctx, token.sessionId, row.key)
+  if (!sameSecret(markOf(key, token.signed), token.mark)) return null
+  return { ...toRefreshable(row), key, behind: row.counter - token.counter }
 }
 
 /** Gives a session its key; the answer is whole, for the session has just begun. */
@@ -138,13 +147,39 @@ export async function carryByCount(
   const source = sql`carried s join auth.users u on u.id = s.user_id`
   const { rows } = await sql<RefreshableRow>`
     with carried as (
-      update auth.sessions set refresh_token_hmac_key = ${key}, refresh_token_counter = 0
+      update auth.sessions
+      set refresh_token_hmac_key = ${encloseFor(ctx, sessionId, key)}, refresh_token_counter = 0
       where id = ${sessionId} returning *)
     ${usersSql(source, refreshableColumns(ctx))}`.execute(ctx.db)
   const [row] = rows
   if (row === undefined) return null
   const { user, session } = toRefreshable(row)
   return { user, session, refreshToken: writeCountedToken(sessionId, 0, key) }
+}
+
+/**
+ * A new token for a session that has one and did more than refresh: two counts on, as GoTrue goes, so that the token
+ * before is not taken for one whose answer was lost. Null for a session without a count.
+ */
+export async function renewCount(
+  ctx: Tx,
+  sessionId: string,
+): Promise<{ user: User; session: Session; refreshToken: string; counter: number } | null> {
+  const now = sqlNow(ctx)
+  const source = sql`renewed s join auth.users u on u.id = s.user_id`
+  const extra = sql`${refreshableColumns(ctx)} s.refresh_token_hmac_key as key, s.refresh_token_counter as counter,`
+  const { rows } = await sql<RefreshableRow & { key: string; counter: number }>`
+    with renewed as (
+      update auth.sessions set refresh_token_counter = refresh_token_counter + 2,
+        refreshed_at = ${now} at time zone 'utc', updated_at = ${now}
+      where id = ${sessionId} and refresh_token_hmac_key is not null and refresh_token_counter is not null returning *)
+    ${usersSql(source, extra)}`.execute(ctx.db)
+  const [row] = rows
+  if (row === undefined) return null
+  const { user, session } = toRefreshable(row)
+  const key = discloseFor(ctx, sessionId, row.key)
+  const refreshToken = writeCountedToken(sessionId, row.counter, key)
+  return { user, session, refreshToken, counter: row.counter }
 }
 
 /** Why an older token was answered with the newest one (GoTrue's names). */

@@ -93,17 +93,22 @@ export const sessionObject = sql`json_build_object('id', s.id, 'user_id', s.user
   'refreshed_at', s.refreshed_at at time zone 'utc', 'not_after', s.not_after, 'user_agent', s.user_agent,
   'ip', host(s.ip), 'tag', s.tag, 'amr', ${amrSql})`
 
+/** Why a session is over. */
+export type SessionEnd = 'expired' | 'inactive' | 'low-aal'
+
 /**
  * Why a session `s` is over, as GoTrue says it at a refresh: `expired` (its own end, or `GOTRUE_SESSIONS_TIMEBOX`),
- * `inactive`, or null.
+ * `inactive`, `low-aal` (its user has a second factor and did not show it in time), or null.
  */
-export function sessionEnded(ctx: Tx): RawBuilder<'expired' | 'inactive' | null> {
-  const { sessionsTimebox, sessionsInactivity } = ctx.config.gotrue
+export function sessionEnded(ctx: Tx): RawBuilder<SessionEnd | null> {
+  const { sessionsTimebox, sessionsInactivity, sessionsAllowLowAal } = ctx.config.gotrue
   const isOver = (since: RawBuilder<unknown>, length: number | null) =>
     length === null ? sql`false` : sql`${since} <= ${sqlAfter(ctx, -length)}`
   return sql`case
     when s.not_after <= ${sqlNow(ctx)} or ${isOver(sql`s.created_at`, sessionsTimebox)} then 'expired'
     when ${isOver(sql`coalesce(s.refreshed_at at time zone 'utc', s.created_at)`, sessionsInactivity)} then 'inactive'
+    when ${isOver(sql`s.created_at`, sessionsAllowLowAal)} and coalesce(s.aal, 'aal1') = 'aal1' and exists (
+      select from auth.mfa_factors f where f.user_id = s.user_id and f.status = 'verified') then 'low-aal'
   end`
 }
 

@@ -128,6 +128,12 @@ export function isEmail(text: string): boolean {
   return text.length <= 255 && emailForm.test(text)
 }
 
+/** Nobody else changes what hangs on this user until the transaction ends. False where there is none. */
+export async function lockUser(ctx: Tx, id: string): Promise<boolean> {
+  const { rows } = await sql`select id from auth.users where id = ${id} for update`.execute(ctx.db)
+  return rows.length > 0
+}
+
 /** What a new user may come with. `undefined` is left to the default. */
 export interface NewUser {
   id?: string | undefined

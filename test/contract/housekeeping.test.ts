@@ -28,7 +28,7 @@ test('what is over goes, and what is in use stays', async () => {
   await createVerification(ctx, { ...code, lifetime: 1 * hour })
   await take(ctx, 'send:ann@example.com', { limit: 5, window: 1 * hour })
 
-  const question = { type: 'authentication', holder: 'a page', userId: null } as const
+  const question = { type: 'authentication', holder: 'a page', userId: null, lifetime: 1 * hour } as const
   await createPasskeyChallenge(ctx, { ...question, relyingPartyId: 'localhost' })
 
   expect(Object.values(await tidy(ctx)).every((count) => count === 0)).toBe(true)
@@ -42,6 +42,7 @@ test('what is over goes, and what is in use stays', async () => {
     'idp.interactions': 0,
     'idp.session_tokens': 1,
     'idp.limits': 1,
+    'idp.keys': 0,
     'auth.webauthn_challenges': 1,
     'auth.flow_state': 0,
     'auth.sessions': 1,

@@ -318,7 +318,17 @@ describe('the relying party', () => {
     ['http://127.0.0.1:3001', null],
     ['https://[::1]', null],
   ])('of %s is %s', (publicUrl, id) => {
-    expect(relyingPartyOf({ publicUrl })?.id ?? null).toBe(id)
+    expect(relyingPartyOf({ publicUrl, gotrue: { webauthnId: null } })?.id ?? null).toBe(id)
+  })
+
+  test.each([
+    ['example.com', 'example.com'],
+    ['id.example.com', 'id.example.com'],
+    ['example.net', 'id.example.com'],
+    ['ample.com', 'id.example.com'],
+  ])('with the name %s for clients is %s', (webauthnId, id) => {
+    const publicUrl = 'https://id.example.com'
+    expect(relyingPartyOf({ publicUrl, gotrue: { webauthnId } })?.id).toBe(id)
   })
 
   test('a server without a name offers no passkeys', async () => {

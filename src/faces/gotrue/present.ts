@@ -1,6 +1,6 @@
 import type { Context } from '../../base/context.ts'
 import { signJwt } from '../../base/jwt.ts'
-import { unixSeconds } from '../../base/time.ts'
+import { after, unixSeconds } from '../../base/time.ts'
 import type { Carried } from '../../flows/refresh.ts'
 import type { AuditEntry } from '../../model/audit.ts'
 import type { Identity } from '../../model/identity.ts'
@@ -90,7 +90,9 @@ export function factorJson(factor: Factor): Json {
     created_at: goTime(factor.createdAt),
     updated_at: goTime(factor.updatedAt),
     status: factor.status,
-    ...(factor.friendlyName === null || factor.friendlyName === '' ? {} : { friendly_name: factor.friendlyName }),
+    ...(factor.friendlyName === null || factor.friendlyName === ''
+      ? {}
+      : { friendly_name: factor.friendlyName }),
     factor_type: factor.type,
     phone: factor.phone,
     last_challenged_at: factor.lastChallengedAt && goTime(factor.lastChallengedAt),
@@ -128,7 +130,7 @@ export async function accessToken(
 ): Promise<{ token: string; expiresAt: number }> {
   const { gotrue } = ctx.config
   const issuedAt = unixSeconds(ctx.now())
-  const expiresAt = issuedAt + gotrue.jwtExpSeconds
+  const expiresAt = Math.min(issuedAt + gotrue.jwtExpSeconds, lowAalEnd(ctx, { user, session }))
   const token = signJwt(await signingKey(ctx, 'gotrue'), {
     iss: gotrue.jwtIssuer ?? gotrue.externalUrl,
     sub: user.id,
@@ -148,6 +150,14 @@ export async function accessToken(
   return { token, expiresAt }
 }
 
+/** A session that has to be raised soon gets no token that outlives it; one second there is always. */
+function lowAalEnd(ctx: Context, { user, session }: { user: User; session: Session }): number {
+  const allowed = ctx.config.gotrue.sessionsAllowLowAal
+  const isLow = session.aal === 'aal1' && user.factors.some(({ status }) => status === 'verified')
+  if (allowed === null || !isLow) return Number.POSITIVE_INFINITY
+  return Math.max(unixSeconds(after(session.createdAt, allowed)), unixSeconds(ctx.now()) + 1)
+}
+
 export interface TokenJson {
   access_token: string
   token_type: 'bearer'
@@ -162,7 +172,7 @@ export async function tokenJson(ctx: Context, carried: Carried): Promise<TokenJs
   return {
     access_token: token,
     token_type: 'bearer',
-    expires_in: ctx.config.gotrue.jwtExpSeconds,
+    expires_in: expiresAt - unixSeconds(ctx.now()),
     expires_at: expiresAt,
     refresh_token: carried.refreshToken,
     user: userJson(carried.user),
