@@ -5,6 +5,7 @@ import { exitCodes } from './cli/ending.ts'
 // Each command imports what it needs when it runs, so that `--help` does not wait for a database engine.
 const servers = () => import('./cli/serve.ts')
 const commands = () => import('./cli/commands.ts')
+const keys = () => import('./cli/keys.ts')
 
 const program = new Command('sekisho')
   .description(
@@ -44,9 +45,31 @@ common(program.command('migrate'))
   .description('bring the database up to this version')
   .action(async (options) => (await commands()).migrateDatabase(options))
 
-common(program.command('keys'))
+const keyring = program.command('keys').description('the keys that sign, and what they sign first')
+common(keyring.command('show', { isDefault: true }))
   .description('show the anon key, the service-role key and the public keys')
-  .action(async (options) => (await commands()).showKeys(options))
+  .action(async (options) => (await keys()).showKeys(options))
+common(keyring.command('list'))
+  .description('list the keys that are made here, and their stages')
+  .action(async (options) => (await keys()).listKeys(options))
+common(keyring.command('rotate'))
+  .description('publish the next keys; they sign when everybody has had time to read them')
+  .addOption(
+    new Option('--purpose <purpose>', 'whose keys').choices(['oidc', 'gotrue']).default('oidc'),
+  )
+  .addOption(
+    new Option('--algorithm <algorithm>', 'only the key of this algorithm').choices([
+      'ES256',
+      'ES384',
+      'RS256',
+      'EdDSA',
+    ]),
+  )
+  .option('--now', 'let them sign at once: for a key that is in wrong hands')
+  .action(async (options) => (await keys()).rotateKeys(options))
+common(keyring.command('delete <id>'))
+  .description('take a key out of use that signs no more; what it signed is refused from then on')
+  .action(async (id, options) => (await keys()).deleteKey(id, options))
 
 const app = program.command('app').description('applications that sign people in by OpenID Connect')
 common(app.command('create'))

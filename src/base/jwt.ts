@@ -5,6 +5,9 @@ import { unixSeconds } from './time.ts'
 /** The algorithms that we sign with and accept of ourselves (RFC 7518, RFC 8037). */
 export type Algorithm = 'HS256' | 'RS256' | 'ES256' | 'ES384' | 'EdDSA'
 
+/** Those that a key can be made for, which everybody may verify; the house's own first. */
+export const signatureAlgorithms = ['ES384', 'ES256', 'RS256', 'EdDSA'] as const
+
 export interface SigningKey {
   /** Absent for a bare HS256 secret, as GoTrue has it. */
   kid: string | null

@@ -1,16 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { migrate } from '../db/migrate.ts'
-import type { CommandName, CommandResult } from '../flows/administer.ts'
 import { readDeclaration, sayApplied } from './apply.ts'
+import { ask, type CommonOptions } from './ask.ts'
 import { open, readForCommand, whereabouts } from './configuration.ts'
 import { ending } from './ending.ts'
 import { facts, printJson, say, table } from './print.ts'
-import { type Reach, reach } from './reach.ts'
-
-export interface CommonOptions {
-  json?: boolean
-  dataDir?: string
-}
 
 /** `sekisho migrate` */
 export async function migrateDatabase({ json, ...flags }: CommonOptions): Promise<void> {
@@ -30,15 +24,6 @@ export async function migrateDatabase({ json, ...flags }: CommonOptions): Promis
   } finally {
     await database.close()
   }
-}
-
-/** `sekisho keys` */
-export async function showKeys(options: CommonOptions): Promise<void> {
-  const keys = await ask(options, 'keys', {})
-  if (options.json) return printJson(keys)
-  process.stdout.write(
-    `${facts({ 'anon key': keys.anonKey, 'service-role key': keys.serviceRoleKey, JWKS: JSON.stringify(keys.jwks) })}\n`,
-  )
 }
 
 export interface AppOptions extends CommonOptions {
@@ -166,20 +151,6 @@ export async function apply(path: string, options: CommonOptions): Promise<void>
   const applied = await ask(options, 'apply', wanted)
   if (options.json) return applied.forEach(printJson)
   sayApplied(applied)
-}
-
-async function ask<Name extends CommandName>(
-  { dataDir }: CommonOptions,
-  name: Name,
-  input: unknown,
-): Promise<CommandResult<Name>> {
-  const way: Reach = await reach(dataDir === undefined ? {} : { dataDir })
-  try {
-    // What was not given is absent, here as over HTTP.
-    return await way.call(name, JSON.parse(JSON.stringify(input)))
-  } finally {
-    await way.close()
-  }
 }
 
 function show(options: CommonOptions, json: unknown, forPeople: Record<string, unknown>): void {

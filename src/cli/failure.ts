@@ -86,6 +86,9 @@ const sentences: Partial<Record<FaultCode, string>> = {
 }
 
 function sentenceOf({ code, details }: Fault): string {
+  if (code === 'not_found' && 'key' in details) {
+    return `There is no such key, or it is the one that signs: ${details.key}.`
+  }
   const { issues, ...rest } = details
   const lines = Array.isArray(issues) ? issues.map(issueLine) : []
   const facts = Object.entries(rest).map(([name, value]) => `  ${name}: ${value}`)

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { Context, Tx } from '../base/context.ts'
 import { Fault } from '../base/fault.ts'
+import { signatureAlgorithms } from '../base/jwt.ts'
 import {
   type Application,
   createApplication,
@@ -10,12 +11,19 @@ import {
   listApplications,
 } from '../model/application.ts'
 import { newApplication } from '../model/application-input.ts'
+import { type Key, listKeys } from '../model/key.ts'
 import { listUsers, type User } from '../model/user.ts'
 import { isBanned } from './admit.ts'
 import { issueApiKeys, publishedKeys } from './api-keys.ts'
 import { applyDeclaration } from './apply.ts'
 import { importAuthjs, importBatch } from './import-authjs.ts'
+import { announceKeys, dropKey, replaceKeys } from './keys.ts'
 import { createPerson, deletePerson, findPerson, person } from './people.ts'
+
+const keyChoice = z.strictObject({
+  purpose: z.enum(['oidc', 'gotrue']),
+  algorithm: z.enum(signatureAlgorithms).nullable().default(null),
+})
 
 /**
  * What the command line can ask for. It runs here when the database is at hand, and through a running development server
@@ -26,6 +34,19 @@ const commands = {
     ...(await issueApiKeys(ctx)),
     jwks: await publishedKeys(ctx),
   })),
+  'keys.list': command(z.strictObject({}), async (ctx) =>
+    [...(await listKeys(ctx, 'oidc')), ...(await listKeys(ctx, 'gotrue'))].map(keyJson),
+  ),
+  'keys.announce': command(keyChoice, async (ctx, choice) =>
+    (await announceKeys(ctx, choice)).map(keyJson),
+  ),
+  'keys.replace': command(keyChoice, async (ctx, choice) =>
+    (await replaceKeys(ctx, choice)).map(keyJson),
+  ),
+  'keys.delete': command(z.strictObject({ id: z.string().max(128) }), async (ctx, { id }) => {
+    await dropKey(ctx, id)
+    return { id, deleted: true }
+  }),
 
   'app.create': command(newApplication, async (ctx, input) => {
     const { application, secret } = await createApplication(ctx, input)
@@ -115,6 +136,18 @@ function command<Schema extends z.ZodType, Result>(
 ) {
   return async (ctx: Context, input: z.input<Schema>): Promise<Result> =>
     run(ctx, schema.parse(input))
+}
+
+/** A key as a list shows it; never its private half. */
+function keyJson({ id, purpose, algorithm, state, createdAt, expiresAt }: Key) {
+  return {
+    id,
+    purpose,
+    algorithm,
+    state,
+    createdAt: createdAt.getTime(),
+    expiresAt: expiresAt?.getTime() ?? null,
+  }
 }
 
 function applicationJson(application: Application) {

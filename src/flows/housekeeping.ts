@@ -1,9 +1,16 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { actingAs, type Context, transaction } from '../base/context.ts'
-import { minute } from '../base/time.ts'
+import { minute, second } from '../base/time.ts'
 import { deleteExpired, type Tidied } from '../model/expired.ts'
+import { turnKeys } from './keys.ts'
+import { sendDue } from './outbox.ts'
 
-/** How often a node looks whether there is something to tidy. */
-const interval = 10 * minute
+/** What every node does beside answering, and how often it looks. */
+const chores: { what: string; every: number; work: (ctx: Context) => Promise<unknown> }[] = [
+  { what: 'tidying', every: 10 * minute, work: tidy },
+  { what: 'turning the keys', every: 1 * minute, work: turnKeys },
+  { what: 'sending from the outbox', every: 2 * second, work: sendDue },
+]
 
 /** Tidies until nothing is left, or until another node does it. Returns what went. */
 export async function tidy(ctx: Context): Promise<Tidied['deleted']> {
@@ -18,12 +25,39 @@ export async function tidy(ctx: Context): Promise<Tidied['deleted']> {
   }
 }
 
-/** Tidies by timer, on every node; a failure is logged and tried again the next time. Returns how to stop. */
-export function keepHouse(ctx: Context): () => void {
+/**
+ * Does the chores by timer, on every node; a failure is logged, and tried again the next time. Returns how to stop: what
+ * is under way has a second to end, and what it leaves, another node or the next start takes up.
+ */
+export function keepHouse(ctx: Context): () => Promise<void> {
   const keeper = actingAs(ctx, { kind: 'system', name: 'housekeeping' })
+  const stops = chores.map((chore) => repeat(keeper, chore))
+  return async () => {
+    await Promise.race([Promise.all(stops.map((stop) => stop())), pause(1 * second)])
+  }
+}
+
+/** One round at a time: a slow one is not overtaken by the next. */
+function repeat(
+  ctx: Context,
+  { what, every, work }: (typeof chores)[number],
+): () => Promise<unknown> {
+  let underWay: Promise<unknown> | null = null
+  let isOver = false
   const timer = setInterval(() => {
-    tidy(keeper).catch((error: unknown) => ctx.log.error({ err: error }, 'Housekeeping failed.'))
-  }, interval)
+    underWay ??= work(ctx)
+      .catch((error: unknown) => {
+        // The database may be closed already.
+        if (!isOver) ctx.log.error({ err: error, what }, 'A chore failed.')
+      })
+      .finally(() => {
+        underWay = null
+      })
+  }, every)
   timer.unref()
-  return () => clearInterval(timer)
+  return async () => {
+    isOver = true
+    clearInterval(timer)
+    await underWay
+  }
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { signatureAlgorithms } from '../base/jwt.ts'
 import { proofMetadata, proofProblem } from './application-proofs.ts'
 
 /** Logto's types of application. The first three sign people in; the fourth has only itself. */
@@ -32,9 +33,20 @@ const origin = z
     message: 'must be an origin such as https://app.example.com',
   })
 
+/** What an application may change beside its addresses; null takes a value away. */
+const signingAndLogout = {
+  /** What its ID and logout tokens are signed with; ES384 unless it says otherwise. */
+  idTokenSignedResponseAlg: z.enum(signatureAlgorithms).nullable().optional(),
+  /** Where it hears that a session is over (OpenID Connect Back-Channel Logout 1.0 § 2.2). */
+  backchannelLogoutUri: z.string().nullable().optional(),
+  /** Whether it needs `sid` in the logout token, which is always there. */
+  backchannelLogoutSessionRequired: z.boolean().nullable().optional(),
+}
+
 const oidcClientMetadata = z.strictObject({
   redirectUris: z.array(z.string()).default([]),
   postLogoutRedirectUris: z.array(z.string()).default([]),
+  ...signingAndLogout,
   ...proofMetadata,
 })
 
@@ -111,6 +123,19 @@ function check(application: Checked, issues: z.core.$RefinementCtx): void {
       })
     }
   }
+  const { backchannelLogoutUri } = metadata
+  const problem =
+    typeof backchannelLogoutUri === 'string'
+      ? redirectUriProblem(backchannelLogoutUri, 'Traditional')
+      : null
+  if (problem !== null) {
+    issues.addIssue({
+      code: 'custom',
+      message: problem,
+      input: backchannelLogoutUri,
+      path: ['oidcClientMetadata', 'backchannelLogoutUri'],
+    })
+  }
   if (custom.isAuthjsAdapter && isPublicType(type)) {
     issues.addIssue({
       code: 'custom',
@@ -154,6 +179,7 @@ export const applicationChange = z.strictObject({
     .strictObject({
       redirectUris: z.array(z.string()).optional(),
       postLogoutRedirectUris: z.array(z.string()).optional(),
+      ...signingAndLogout,
       ...proofMetadata,
     })
     .optional(),

@@ -35,6 +35,10 @@ const dead = [
     isDead: (ctx: Tx) => sql`row.expires_at < ${sqlNow(ctx)}`,
   },
   {
+    table: 'idp.keys',
+    isDead: (ctx: Tx) => sql`row.state = 'retiring' and row.expires_at < ${sqlNow(ctx)}`,
+  },
+  {
     table: 'auth.webauthn_challenges',
     isDead: (ctx: Tx) => sql`row.expires_at < ${sqlAfter(ctx, -1 * day)}`,
   },
@@ -64,11 +68,12 @@ export interface Tidied {
 
 /**
  * Deletes one batch of each. Where many nodes run, one of them tidies at a time, and the others get null.
- * To be called in a transaction, whose end gives the lock back.
+ * To be called in a transaction, whose end gives the lock back. Nobody is told of sessions that were over for days.
  */
 export async function deleteExpired(ctx: Tx): Promise<Tidied | null> {
   const lock = await sql<{ isMine: boolean }>`
-    select pg_try_advisory_xact_lock(hashtext('sekisho housekeeping')) as "isMine"`.execute(ctx.db)
+    select pg_try_advisory_xact_lock(hashtext('sekisho housekeeping')) as "isMine",
+      set_config('sekisho.is_tidying', 'on', true)`.execute(ctx.db)
   if (lock.rows[0]?.isMine !== true) return null
   const deleted: Record<string, number> = {}
   for (const { table, isDead } of dead) {

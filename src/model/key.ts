@@ -1,129 +1,165 @@
-import { generateKeyPairSync } from 'node:crypto'
-import { calculateJwkThumbprint } from 'jose'
 import { sql } from 'kysely'
 import type { Tx } from '../base/context.ts'
-import { seal, secretOf, unseal } from '../base/crypto.ts'
+import { secretOf, unseal } from '../base/crypto.ts'
 import {
-  type Algorithm,
+  type JwtOutcome,
   privateKeyOf,
   publicKeyOf,
   type SigningKey,
+  type signatureAlgorithms,
   type VerifyingKey,
+  verifyJwt,
 } from '../base/jwt.ts'
+import { second } from '../base/time.ts'
 import { sqlNow } from './clock.ts'
-import { record } from './event.ts'
+import { configuredKeys } from './configured-key.ts'
+import { makeKey } from './key-stage.ts'
 
 /** Keys are separate by what they sign: the tokens of GoTrue's face, and those of the OpenID Provider. */
 export type KeyPurpose = 'gotrue' | 'oidc'
 
+/** What we make keys for. A secret is only ever configured. */
+export type KeyAlgorithm = (typeof signatureAlgorithms)[number]
+
 /** P-384 is what Logto signs with: API servers of its users name ES384 in their configuration. */
-const algorithms = { gotrue: 'ES256', oidc: 'ES384' } as const satisfies Record<
+export const defaultAlgorithm = { gotrue: 'ES256', oidc: 'ES384' } as const satisfies Record<
   KeyPurpose,
-  Algorithm
+  KeyAlgorithm
 >
 
 export interface Key {
   id: string
   purpose: KeyPurpose
-  algorithm: Algorithm
+  algorithm: KeyAlgorithm
+  /** `next` is published and does not sign yet; `retiring` signs no more, and is published while its tokens live. */
   state: 'next' | 'current' | 'retiring'
   /** What JWKS publishes; every member is a string, as Logto's Go SDK wants. */
   publicJwk: Record<string, string>
   private: SigningKey
   public: VerifyingKey
   createdAt: Date
+  /** Since when it signs. */
+  promotedAt: Date | null
+  expiresAt: Date | null
 }
 
-interface KeyRow {
+export interface KeyRow {
   id: string
   purpose: KeyPurpose
-  algorithm: Algorithm
+  algorithm: KeyAlgorithm
   public_jwk: Record<string, string>
   sealed_private: string
   state: Key['state']
   created_at: Date
+  promoted_at: Date | null
+  expires_at: Date | null
 }
 
-/** All keys of a purpose, the current one first; made at first need. Cached: no query on the hot paths. */
-export function listKeys(ctx: Tx, purpose: KeyPurpose): Promise<Key[]> {
-  return ctx.cache.get(`keys:${purpose}`, ctx.now(), async () => {
-    const found = await readKeys(ctx, purpose)
-    if (found.some(({ state }) => state === 'current')) return found
-    await createKey(ctx, purpose)
-    return readKeys(ctx, purpose)
+/** All keys of a purpose, current ones first; the first is made at first need. Cached: no query on the hot paths. */
+export async function listKeys(ctx: Tx, purpose: KeyPurpose): Promise<Key[]> {
+  return (await keptKeys(ctx, purpose)).keys
+}
+
+function keptKeys(ctx: Tx, purpose: KeyPurpose): Promise<{ keys: Key[]; readAt: number }> {
+  return ctx.cache.get(cacheKey(purpose), ctx.now(), async () => {
+    const algorithm = defaultAlgorithm[purpose]
+    let keys = await readKeys(ctx, purpose)
+    if (!keys.some((key) => key.state === 'current' && key.algorithm === algorithm)) {
+      await makeKey(ctx, { purpose, algorithm, state: 'current' })
+      keys = await readKeys(ctx, purpose)
+    }
+    return { keys, readAt: ctx.now().getTime() }
   })
 }
 
-/** The key that signs now. GoTrue's secret, where one is configured, signs in its place. */
+/** After a change on this node; the others read theirs anew within five seconds. */
+export function forgetKeys(ctx: Tx, purpose: KeyPurpose): void {
+  ctx.cache.forget(cacheKey(purpose))
+}
+
+function cacheKey(purpose: KeyPurpose): string {
+  return `keys:${purpose}`
+}
+
+/** The key that signs now. Of GoTrue's face, the one that is configured goes before one of our own. */
 export async function signingKey(ctx: Tx, purpose: KeyPurpose): Promise<SigningKey> {
-  const { jwtSecret, jwtKeyId } = ctx.config.gotrue
-  if (purpose === 'gotrue' && jwtSecret !== null) {
-    return { kid: jwtKeyId, algorithm: 'HS256', private: Buffer.from(jwtSecret) }
-  }
-  const [current] = await listKeys(ctx, purpose)
-  if (current === undefined) throw new Error(`There is no key for ${purpose}.`)
-  return current.private
+  const configured = purpose === 'gotrue' ? configuredKeys(ctx.config) : null
+  return configured?.signing ?? signingKeyFor(ctx, purpose, defaultAlgorithm[purpose])
+}
+
+/** The key that signs now by an algorithm; made when nobody has needed one before. */
+export async function signingKeyFor(
+  ctx: Tx,
+  purpose: KeyPurpose,
+  algorithm: KeyAlgorithm,
+): Promise<SigningKey> {
+  const isIt = (key: Key) => key.state === 'current' && key.algorithm === algorithm
+  const known = (await listKeys(ctx, purpose)).find(isIt)
+  if (known !== undefined) return known.private
+  await makeKey(ctx, { purpose, algorithm, state: 'current' })
+  forgetKeys(ctx, purpose)
+  const made = (await listKeys(ctx, purpose)).find(isIt)
+  if (made === undefined) throw new Error(`There is no key of ${purpose} for ${algorithm}.`)
+  return made.private
 }
 
 /** The keys whose signatures we accept. */
 export async function verifyingKeys(ctx: Tx, purpose: KeyPurpose): Promise<VerifyingKey[]> {
-  const { jwtSecret, jwtKeyId } = ctx.config.gotrue
-  if (purpose === 'gotrue' && jwtSecret !== null) {
-    return [{ kid: jwtKeyId, algorithm: 'HS256', public: Buffer.from(jwtSecret) }]
-  }
-  return (await listKeys(ctx, purpose)).map((key) => key.public)
+  const configured = purpose === 'gotrue' ? configuredKeys(ctx.config) : null
+  return configured?.verifying ?? (await listKeys(ctx, purpose)).map((key) => key.public)
 }
 
-/** What the key set of a face publishes; a secret is never among them. */
+/** How often unknown keys make us look: a stranger's tokens must not become queries. */
+const rereadEvery = 1 * second
+
+/**
+ * Verifies a token that we should have issued, as of `at`. A key that is not known may be another node's newest: the
+ * keys are read once more, at most once a second.
+ */
+export async function verifyIssued(
+  ctx: Tx,
+  purpose: KeyPurpose,
+  { token, at }: { token: string; at: Date },
+): Promise<JwtOutcome> {
+  const verified = verifyJwt(token, await verifyingKeys(ctx, purpose), at)
+  const isConfigured = purpose === 'gotrue' && configuredKeys(ctx.config) !== null
+  if (verified.outcome !== 'unknown-key' || isConfigured) return verified
+  const { readAt } = await keptKeys(ctx, purpose)
+  if (ctx.now().getTime() - readAt < rereadEvery) return verified
+  forgetKeys(ctx, purpose)
+  return verifyJwt(token, await verifyingKeys(ctx, purpose), at)
+}
+
+/** What the key set of a face publishes, also before it signs and after; a secret is never among them. */
 export async function publicJwks(ctx: Tx, purpose: KeyPurpose): Promise<Record<string, string>[]> {
-  if (purpose === 'gotrue' && ctx.config.gotrue.jwtSecret !== null) return []
-  return (await listKeys(ctx, purpose)).map((key) => key.publicJwk)
+  const configured = purpose === 'gotrue' ? configuredKeys(ctx.config) : null
+  return configured?.published ?? (await listKeys(ctx, purpose)).map((key) => key.publicJwk)
 }
 
 async function readKeys(ctx: Tx, purpose: KeyPurpose): Promise<Key[]> {
   const { rows } = await sql<KeyRow>`
     select * from idp.keys where purpose = ${purpose} and (expires_at is null or expires_at > ${sqlNow(ctx)})
-    order by state = 'current' desc, created_at desc`.execute(ctx.db)
+    order by state = 'current' desc, created_at desc, id`.execute(ctx.db)
   return rows.map((row) => toKey(ctx, row))
 }
 
 function toKey(ctx: Tx, row: KeyRow): Key {
-  const jwk = JSON.parse(unseal(secretOf(ctx.config), placeOf(row.id), row.sealed_private))
+  const { id, algorithm } = row
+  const jwk = JSON.parse(unseal(secretOf(ctx.config), sealedAt(id), row.sealed_private))
   return {
-    id: row.id,
+    id,
     purpose: row.purpose,
-    algorithm: row.algorithm,
+    algorithm,
     state: row.state,
     publicJwk: row.public_jwk,
-    private: { kid: row.id, algorithm: row.algorithm, private: privateKeyOf(jwk) },
-    public: { kid: row.id, algorithm: row.algorithm, public: publicKeyOf(row.public_jwk) },
+    private: { kid: id, algorithm, private: privateKeyOf(jwk) },
+    public: { kid: id, algorithm, public: publicKeyOf(row.public_jwk) },
     createdAt: row.created_at,
+    promotedAt: row.promoted_at,
+    expiresAt: row.expires_at,
   }
 }
 
-/** Two nodes that start at once make one key: the second insert meets the index and does nothing. */
-async function createKey(ctx: Tx, purpose: KeyPurpose): Promise<void> {
-  const algorithm = algorithms[purpose]
-  const { privateKey, publicKey } = generateKeyPairSync('ec', {
-    namedCurve: algorithm === 'ES384' ? 'P-384' : 'P-256',
-  })
-  const { kty, crv, x, y } = publicKey.export({ format: 'jwk' }) as Record<string, string>
-  const bare = { kty: String(kty), crv: String(crv), x: String(x), y: String(y) }
-  const id = await calculateJwkThumbprint(bare)
-  const sealed = seal(
-    secretOf(ctx.config),
-    placeOf(id),
-    JSON.stringify(privateKey.export({ format: 'jwk' })),
-  )
-  const publicJwk = { ...bare, use: 'sig', alg: algorithm, kid: id }
-  const { rows } = await sql`
-    insert into idp.keys (id, purpose, algorithm, public_jwk, sealed_private, state, created_at)
-    values (${id}, ${purpose}, ${algorithm}, ${JSON.stringify(publicJwk)}::text::jsonb, ${sealed}, 'current', ${sqlNow(ctx)})
-    on conflict do nothing returning id`.execute(ctx.db)
-  if (rows.length > 0)
-    await record(ctx, { type: 'key.created', details: { purpose, algorithm, kid: id } })
-}
-
-function placeOf(id: string): string {
+function sealedAt(id: string): string {
   return `idp.keys.sealed_private:${id}`
 }

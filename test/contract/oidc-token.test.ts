@@ -27,7 +27,7 @@ const spa = { client_id: 'spa', redirect_uri: 'https://spa.example.com/callback'
 describe('a code', () => {
   test('is redeemed for tokens in the shape that Logto’s SDKs expect', async () => {
     const at = await gate()
-    const { browser, user } = await person(at)
+    const { browser, user, sessionId } = await person(at)
     const code = await codeFor(browser, { nonce: 'n-1' })
     const answer = await at.post('/oidc/token', redemption(code), shopBasic)
     expect(answer.status).toBe(200)
@@ -46,6 +46,7 @@ describe('a code', () => {
       sub: user.id,
       aud: 'shop',
       iss: issuer,
+      sid: sessionId,
       iat: now,
       exp: now + 3600,
       nonce: 'n-1',

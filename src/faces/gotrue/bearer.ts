@@ -2,10 +2,10 @@ import type { Context as HonoContext } from 'hono'
 import { actingAs, type Context } from '../../base/context.ts'
 import { Fault } from '../../base/fault.ts'
 import type { Env } from '../../base/http.ts'
-import { type Claims, type JwtOutcome, verifyJwt } from '../../base/jwt.ts'
+import type { Claims, JwtOutcome } from '../../base/jwt.ts'
 import type { Caller } from '../../flows/account.ts'
 import { isBanned } from '../../flows/admit.ts'
-import { verifyingKeys } from '../../model/key.ts'
+import { verifyIssued } from '../../model/key.ts'
 import { findUserWithSession, isLiveSession } from '../../model/user-session.ts'
 import { isUuid } from '../../model/uuid.ts'
 import { refused } from './errors.ts'
@@ -59,7 +59,7 @@ async function claimsOf(c: HonoContext<Env>): Promise<Claims> {
   const ctx = c.get('ctx')
   const token = /^bearer (\S+)$/i.exec(c.req.header('authorization') ?? '')?.[1]
   if (token === undefined) throw new Fault('no_authorization')
-  const verified = verifyJwt(token, await verifyingKeys(ctx, 'gotrue'), ctx.now())
+  const verified = await verifyIssued(ctx, 'gotrue', { token, at: ctx.now() })
   if (verified.outcome === 'valid') return verified.claims
   throw badJwt(`invalid JWT: unable to parse or verify signature, ${reasons[verified.outcome]}`)
 }

@@ -1,14 +1,13 @@
 import type { Context } from '../../base/context.ts'
+import { signatureAlgorithms } from '../../base/jwt.ts'
 import { issuerOf } from '../../flows/authorize.ts'
 import { knownScopes } from '../../flows/consent.ts'
-import { publicJwks } from '../../model/key.ts'
 import { languages } from '../../words/words.ts'
 import { grantTypes } from './grants.ts'
 
 /** OpenID Connect Discovery 1.0 and RFC 8414 in one document: what is in it, is served. */
 export async function metadata(ctx: Context): Promise<Record<string, unknown>> {
   const issuer = issuerOf(ctx)
-  const keys = await publicJwks(ctx, 'oidc')
   return {
     issuer,
     authorization_endpoint: `${issuer}/auth`,
@@ -23,7 +22,7 @@ export async function metadata(ctx: Context): Promise<Record<string, unknown>> {
     grant_types_supported: grantTypes,
     scopes_supported: knownScopes,
     subject_types_supported: ['public'],
-    id_token_signing_alg_values_supported: [...new Set(keys.map(({ alg }) => alg))],
+    id_token_signing_alg_values_supported: signatureAlgorithms,
     token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post', 'none'],
     revocation_endpoint_auth_methods_supported: [
       'client_secret_basic',
@@ -67,7 +66,10 @@ export async function metadata(ctx: Context): Promise<Record<string, unknown>> {
       'organization_roles',
       'auth_time',
       'iss',
+      'sid',
     ],
+    backchannel_logout_supported: true,
+    backchannel_logout_session_supported: true,
     claims_parameter_supported: false,
     request_parameter_supported: false,
     request_uri_parameter_supported: false,
