@@ -245,7 +245,7 @@ describe('prompt and max_age', () => {
     expect(answerOf(await browser.open(authPath({ prompt: 'none' }))).code).toHaveLength(43)
   })
 
-  test.each(['login', 'select_account', 'login consent'])(
+  test.each(['login', 'login select_account', 'login consent'])(
     '%s asks again who is there, and takes no older session',
     async (prompt) => {
       const at = await gate()
@@ -260,6 +260,59 @@ describe('prompt and max_age', () => {
       expect(answerOf(await browser.open(back)).code).toHaveLength(43)
     },
   )
+
+  test('select_account lets who is signed in choose to go on', async () => {
+    const at = await gate()
+    const { browser, sessionId } = await person(at)
+    at.scene.pass(1 * minute)
+    const asked = await browser.open(authPath({ prompt: 'select_account' }))
+    const page = asked.headers.get('location') ?? ''
+    expect(page).toMatch(/^\/select-account\?app_id=shop&flow=/)
+    const html = await (await browser.open(page)).text()
+    expect(html).toContain('ann@example.com')
+    const { flow } = answerOf(asked)
+    const back = `/oidc/auth/${flow}`
+    expect((await browser.open(back)).headers.get('location')).toBe(page)
+    const foreign = await browser.send('/select-account', { flow, session: 'x' })
+    expect(foreign.status).toBe(200)
+    const chosen = await browser.send('/select-account', { flow, session: sessionId })
+    expect(chosen.headers.get('location')).toBe(back)
+    expect(answerOf(await browser.open(back)).code).toHaveLength(43)
+  })
+
+  test('select_account makes room for somebody else, and asks nobody where nobody is signed in', async () => {
+    const at = await gate()
+    const { browser } = await person(at)
+    at.scene.pass(1 * minute)
+    const { flow } = answerOf(await browser.open(authPath({ prompt: 'select_account' })))
+    const other = await browser.send('/select-account', { flow, want: 'other' })
+    expect(other.headers.get('location')).toBe(`/sign-in?flow=${flow}`)
+    const bob = await person(at, { email: 'bob@example.com' })
+    at.scene.pass(1 * minute)
+    await signIn(at, browser, bob.user)
+    expect(answerOf(await browser.open(`/oidc/auth/${flow}`)).code).toHaveLength(43)
+    const stranger = await browserAt(at).open(authPath({ prompt: 'select_account' }))
+    expect(stranger.headers.get('location')).toMatch(/^\/sign-in\?/)
+  })
+
+  test('who has to sign in again finds their address filled in', async () => {
+    const at = await gate()
+    const { browser } = await person(at)
+    const asked = await browser.open(authPath({ prompt: 'login' }))
+    const page = await browser.open(asked.headers.get('location') ?? '')
+    expect(await page.text()).toContain('value="ann@example.com"')
+  })
+
+  test('max_age=0 takes no session, however young', async () => {
+    const at = await gate()
+    const { browser, user } = await person(at)
+    const asked = await browser.open(authPath({ max_age: '0' }))
+    expect(asked.headers.get('location')).toMatch(/^\/sign-in\?/)
+    at.scene.pass(1 * minute)
+    await signIn(at, browser, user)
+    const back = await browser.open(`/oidc/auth/${answerOf(asked).flow}`)
+    expect(answerOf(back).code).toHaveLength(43)
+  })
 
   test('max_age sends back who signed in too long ago', async () => {
     const at = await gate()

@@ -67,9 +67,10 @@ export function visitorOf(world: World, language = 'en'): Visitor {
     post,
     open: (path) => go(path, { method: 'GET' }),
     submit(page, fields) {
-      const action = /<form method="post" action="([^"]+)"/.exec(page.body)?.[1]
+      const [, action, content = ''] =
+        /<form method="post" action="([^"]+)">(.*?)<\/form>/s.exec(page.body) ?? []
       if (action === undefined) throw new Error(`No form at ${page.path}:\n${page.body}`)
-      const hidden = [...page.body.matchAll(/type="hidden" name="([^"]+)" value="([^"]+)"/g)]
+      const hidden = [...content.matchAll(/type="hidden" name="([^"]+)" value="([^"]+)"/g)]
       const form = new URLSearchParams(hidden.map(([, name = '', value = '']) => [name, value]))
       for (const [name, value] of Object.entries(fields)) form.set(name, value)
       return post(action, form.toString())
