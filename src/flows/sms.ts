@@ -1,5 +1,6 @@
 import type { Context, Tx } from '../base/context.ts'
 import { Fault, isFault } from '../base/fault.ts'
+import { renderTemplate } from '../base/go-template.ts'
 import {
   findConnector,
   type MessageType,
@@ -155,7 +156,7 @@ export interface OutgoingText {
  */
 export async function sendText(ctx: Context, way: SmsWay, text: OutgoingText): Promise<string> {
   const { to, code, channel, type } = text
-  const content = text.template.replace(/\{\{-?\s*\.Code\s*-?\}\}/g, () => code)
+  const content = renderTemplate(text.template, { Code: code }, 'text')
   switch (way.kind) {
     case 'test':
       return 'test-otp'

@@ -31,6 +31,8 @@ export interface GotrueWorld extends World {
   signIn(email?: string): Promise<Body>
   /** The same world under other rules. */
   under(environment: Record<string, string>): GotrueWorld
+  /** The same world with another way out. */
+  through(fetch: typeof globalThis.fetch): GotrueWorld
   /** The newest mail to an address. */
   mailTo(email: string): Promise<{ link: string; code: string; subject: string }>
 }
@@ -98,6 +100,9 @@ function serve(made: World, adminKey: string): GotrueWorld {
         storedSecret: ctx.config.secret,
       })
       return serve({ ...made, ctx: { ...ctx, config } }, adminKey)
+    },
+    through(fetch) {
+      return serve({ ...made, ctx: { ...ctx, fetch } }, adminKey)
     },
     async mailTo(email) {
       const [mail] = await made.mails(email)

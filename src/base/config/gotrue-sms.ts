@@ -1,3 +1,4 @@
+import { renderTemplate } from '../go-template.ts'
 import { minute } from '../time.ts'
 import { duration, flag, integer, optional, text, type Variable } from './variables.ts'
 
@@ -8,7 +9,7 @@ export const smsVariables = {
   smsMaxFrequency: duration('GOTRUE_SMS_MAX_FREQUENCY', 1 * minute),
   smsOtpExpSeconds: integer(['GOTRUE_SMS_OTP_EXP'], 60, { min: 1 }),
   smsOtpLength: integer(['GOTRUE_SMS_OTP_LENGTH'], 6, { min: 6, max: 10 }),
-  smsTemplate: text(['GOTRUE_SMS_TEMPLATE'], 'Your code is {{ .Code }}'),
+  smsTemplate: template('GOTRUE_SMS_TEMPLATE', 'Your code is {{ .Code }}'),
   smsTestOtp: testCodes('GOTRUE_SMS_TEST_OTP'),
   smsTestOtpValidUntil: instant('GOTRUE_SMS_TEST_OTP_VALID_UNTIL'),
   twilioAccountSid: optional('GOTRUE_SMS_TWILIO_ACCOUNT_SID'),
@@ -25,6 +26,22 @@ export const smsVariables = {
   vonageFrom: optional('GOTRUE_SMS_VONAGE_FROM'),
   textlocalApiKey: optional('GOTRUE_SMS_TEXTLOCAL_API_KEY'),
   textlocalSender: optional('GOTRUE_SMS_TEXTLOCAL_SENDER'),
+}
+
+/** A template of Go's that renders, so that the first message is not the one that finds out. */
+export function template(name: string, fallback: string): Variable<string> {
+  return {
+    names: [name],
+    fallback,
+    parse(value) {
+      try {
+        renderTemplate(value, { Code: '123456' }, 'text')
+      } catch {
+        throw new Error('must be a template such as Your code is {{ .Code }}')
+      }
+      return value
+    },
+  }
 }
 
 /** `1234567890=123456,…`, also with a colon: codes by number (digits without `+`), for tests that send nothing. */
