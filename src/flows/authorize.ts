@@ -4,7 +4,7 @@ import {
   type Application,
   findApplication,
   hasRedirectUri,
-  isPublic,
+  needsPkce,
 } from '../model/application.ts'
 import { verifyIssued } from '../model/key.ts'
 import { type Aal, isAal } from './assurance.ts'
@@ -171,7 +171,7 @@ function challengeProblem(
   { codeChallenge, codeChallengeMethod }: AuthorizationRequest,
 ): ParameterProblem | null {
   if (codeChallenge === null) {
-    const isNeeded = isPublic(application) || codeChallengeMethod !== null
+    const isNeeded = needsPkce(application) || codeChallengeMethod !== null
     return isNeeded ? { parameter: 'code_challenge', problem: 'missing' } : null
   }
   // Without a method the challenge would be the verifier itself (RFC 7636 § 4.3).

@@ -176,7 +176,7 @@ describe('what is wrong is told at the redirect URI', () => {
     ['invalid_request', { id_token_hint: 'no.jwt.here' }],
     ['invalid_request', { nonce: 'n'.repeat(9000) }],
     ['invalid_target', { resource: 'https://api.example.com' }],
-    ['request_not_supported', { request: 'eyJ.e30.' }],
+    ['invalid_request_object', { request: 'eyJ.e30.' }],
     ['request_uri_not_supported', { request_uri: 'http://127.0.0.1:1/request' }],
   ])('%s for %o', async (error, changes: Fields) => {
     const at = await gate()
@@ -203,7 +203,7 @@ describe('what is wrong is told at the redirect URI', () => {
     }
   })
 
-  test('public clients have to bring a challenge', async () => {
+  test('all have to bring a challenge, but confidential clients that were let off', async () => {
     const at = await gate()
     const { browser } = await person(at)
     const spa = { client_id: 'spa', redirect_uri: 'https://spa.example.com/callback' }
@@ -213,6 +213,9 @@ describe('what is wrong is told at the redirect URI', () => {
       error_description: 'The parameter code_challenge is missing.',
     })
     expect(answerOf(await browser.open(authPath(spa))).code).toHaveLength(43)
+    expect(answerOf(await browser.open(authPath(bare))).error).toBe('invalid_request')
+    const customClientMetadata = { isPkceOptional: true }
+    await updateApplication(at.scene.ctx, 'shop', { customClientMetadata })
     expect(answerOf(await browser.open(authPath(bare))).code).toHaveLength(43)
   })
 })

@@ -1,4 +1,4 @@
-import { type CryptoKey, exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose'
+import { type CryptoKey, exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { expect, test } from 'vitest'
 import { hour, minute, second, unixSeconds } from '../../src/base/time.ts'
 import { createApplication, updateApplication } from '../../src/model/application.ts'
@@ -35,7 +35,7 @@ let assertions = 0
 
 async function assertionFor(
   at: Gate,
-  changes: JWTPayload = {},
+  changes: Record<string, unknown> = {},
   {
     alg = 'ES256',
     key = privateKey('ES256'),
@@ -114,7 +114,7 @@ test('the key may be found by its name, and an application may name itself', asy
 
 const now = unixSeconds(new Date('2026-11-22T12:00:00.000Z'))
 
-test.each<[string, JWTPayload, Parameters<typeof assertionFor>[2]]>([
+test.each<[string, Record<string, unknown>, Parameters<typeof assertionFor>[2]]>([
   ['another audience', { aud: 'https://elsewhere.example.com' }, {}],
   ['an audience too many', { aud: [issuer, 'https://elsewhere.example.com'] }, {}],
   ['no audience', { aud: undefined }, {}],

@@ -45,7 +45,14 @@ test('discovery names what is served', async () => {
     id_token_signing_alg_values_supported: ['ES384', 'ES256', 'RS256', 'EdDSA'],
     backchannel_logout_supported: true,
     backchannel_logout_session_supported: true,
-    token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post', 'none'],
+    pushed_authorization_request_endpoint: `${issuer}/par`,
+    token_endpoint_auth_methods_supported: [
+      'client_secret_basic',
+      'client_secret_post',
+      'private_key_jwt',
+      'none',
+    ],
+    request_parameter_supported: true,
     code_challenge_methods_supported: ['S256'],
     authorization_response_iss_parameter_supported: true,
     request_uri_parameter_supported: false,
@@ -53,7 +60,7 @@ test('discovery names what is served', async () => {
   })
   for (const [name, value] of Object.entries(document as Record<string, unknown>)) {
     if (!/_endpoint$|_uri$/.test(name)) continue
-    const method = /token|revocation|introspection/.test(name) ? 'POST' : 'GET'
+    const method = /token|revocation|introspection|pushed/.test(name) ? 'POST' : 'GET'
     const answer = await at.ask(String(value), { method, redirect: 'manual' })
     expect(answer.status, name).not.toBe(404)
     expect(answer.status, name).toBeLessThan(500)

@@ -125,6 +125,8 @@ describe('a code', () => {
   ])('is refused with %s, and still good after that', async (_, asked: Fields, changes: Fields) => {
     const at = await gate()
     const { browser } = await person(at)
+    const customClientMetadata = { isPkceOptional: true }
+    await updateApplication(at.scene.ctx, 'shop', { customClientMetadata })
     const code = await codeFor(browser, asked)
     const form = redemption(code, changes)
     expect(await verdict(await at.post('/oidc/token', form, shopBasic))).toBe('400 invalid_grant')

@@ -21,6 +21,7 @@ import { findInteraction, type Interaction } from '../../model/interaction.ts'
 import { findCarriedSession, type Session } from '../../model/session.ts'
 import { findUser } from '../../model/user.ts'
 import { answerBack, redirect } from './answer-back.ts'
+import { readAsked } from './asked.ts'
 import type { Call } from './cors.ts'
 import type { Pages } from './pages.ts'
 import { checkForm, parseAuthorization, single } from './schema.ts'
@@ -28,9 +29,12 @@ import { checkForm, parseAuthorization, single } from './schema.ts'
 /** `GET` and `POST /oidc/auth`: a code at once for who is signed in, else the pages. */
 export async function authorization(c: Call, pages: Pages): Promise<Response> {
   const ctx = c.get('ctx')
-  const params = await paramsOf(c)
-  const checked = await checkAuthorization(ctx, parseAuthorization(params))
-  if (isStrangersForm(c)) return redirect(c, `/oidc/auth?${params}`)
+  const asked = await paramsOf(c)
+  // To look at a pushed request is to spend it, and this browser comes once more, with its cookies.
+  if (isStrangersForm(c) && asked.has('request_uri')) return redirect(c, `/oidc/auth?${asked}`)
+  const { params, request } = await readAsked(ctx, asked)
+  const checked = await checkAuthorization(ctx, request)
+  if (isStrangersForm(c)) return redirect(c, `/oidc/auth?${asked}`)
   const session = await sessionFor(c, checked)
   const answer = await authorize(ctx, checked, session)
   if (answer.outcome === 'code') {

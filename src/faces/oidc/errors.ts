@@ -238,6 +238,7 @@ const problems: Record<string, string> = {
   malformed: 'cannot be read',
   unsupported: 'has a value that is not supported',
   unregistered: 'is not registered for this client',
+  misplaced: 'does not belong here',
 }
 
 /** A stranger's name of a parameter, in the characters that RFC 6749 § 5.2 allows. */

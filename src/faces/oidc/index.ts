@@ -10,6 +10,7 @@ import { type Call, type OidcEnv, openToAll, openToApplications } from './cors.t
 import { answerError, present } from './errors.ts'
 import { metadata } from './metadata.ts'
 import type { Pages, Trouble } from './pages.ts'
+import { pushedRequest } from './pushed.ts'
 import { introspection, revocation, token, userInfo } from './tokens.ts'
 
 /** The OpenID Provider and OAuth 2.1 authorization server, at `/oidc` and where discovery looks for it. */
@@ -33,9 +34,11 @@ export function oidc(pages: Pages): Hono<Env> {
   app.get('/oidc/auth/:id', (c) => resume(c, pages))
   app.on(['GET', 'POST'], '/oidc/session/end', (c) => endSession(c, pages))
 
+  app.use('/oidc/par', openToApplications)
   app.use('/oidc/token', openToApplications)
   app.use('/oidc/token/revocation', openToApplications)
   app.use('/oidc/me', openToApplications)
+  app.post('/oidc/par', pushedRequest)
   app.post('/oidc/token', token)
   app.post('/oidc/token/introspection', introspection)
   app.post('/oidc/token/revocation', revocation)

@@ -2,6 +2,7 @@ import type { Context } from '../../base/context.ts'
 import { signatureAlgorithms } from '../../base/jwt.ts'
 import { issuerOf } from '../../flows/authorize.ts'
 import { knownScopes } from '../../flows/consent.ts'
+import { authMethods, proofAlgorithms } from '../../model/application-proofs.ts'
 import { languages } from '../../words/words.ts'
 import { grantTypes } from './grants.ts'
 
@@ -23,13 +24,15 @@ export async function metadata(ctx: Context): Promise<Record<string, unknown>> {
     scopes_supported: knownScopes,
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: signatureAlgorithms,
-    token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post', 'none'],
-    revocation_endpoint_auth_methods_supported: [
-      'client_secret_basic',
-      'client_secret_post',
-      'none',
-    ],
-    introspection_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
+    pushed_authorization_request_endpoint: `${issuer}/par`,
+    require_pushed_authorization_requests: false,
+    token_endpoint_auth_methods_supported: authMethods,
+    token_endpoint_auth_signing_alg_values_supported: proofAlgorithms,
+    revocation_endpoint_auth_methods_supported: authMethods,
+    revocation_endpoint_auth_signing_alg_values_supported: proofAlgorithms,
+    introspection_endpoint_auth_methods_supported: authMethods.filter((one) => one !== 'none'),
+    introspection_endpoint_auth_signing_alg_values_supported: proofAlgorithms,
+    request_object_signing_alg_values_supported: proofAlgorithms,
     code_challenge_methods_supported: ['S256'],
     prompt_values_supported: ['none', 'login', 'consent', 'select_account', 'create'],
     ui_locales_supported: languages.map(({ language }) => language.tag),
@@ -71,7 +74,7 @@ export async function metadata(ctx: Context): Promise<Record<string, unknown>> {
     backchannel_logout_supported: true,
     backchannel_logout_session_supported: true,
     claims_parameter_supported: false,
-    request_parameter_supported: false,
+    request_parameter_supported: true,
     request_uri_parameter_supported: false,
     authorization_response_iss_parameter_supported: true,
   }

@@ -99,7 +99,7 @@ export function checkForm(form: URLSearchParams): URLSearchParams {
 }
 
 /** The first parameter that came twice, which RFC 8707 § 2 allows `resource` alone, or that is too long. */
-function unclearParameter(params: URLSearchParams): ParameterProblem | null {
+export function unclearParameter(params: URLSearchParams): ParameterProblem | null {
   const seen = new Set<string>()
   for (const [parameter, value] of params) {
     if (seen.has(parameter) && parameter !== 'resource') return { parameter, problem: 'repeated' }

@@ -46,7 +46,8 @@ export async function userInfo(c: Call): Promise<Response> {
   return answer(c, userInfoClaims(granted.user, granted.grantedScope))
 }
 
-async function authenticated(
+/** Who asks, by the form of a request that only applications make. */
+export async function authenticated(
   c: Call,
 ): Promise<{ form: URLSearchParams; application: Application }> {
   const form = checkForm(await readOAuthForm(c))
@@ -93,7 +94,7 @@ function answer(c: Call, body: Record<string, unknown>): Response {
 }
 
 /** RFC 6749 § 5.1. */
-function noStore(c: Call): void {
+export function noStore(c: Call): void {
   c.header('cache-control', 'no-store')
   c.header('pragma', 'no-cache')
 }
