@@ -16,6 +16,7 @@ import { dev } from './faces/dev/index.ts'
 import { gotrue } from './faces/gotrue/index.ts'
 import { oidc } from './faces/oidc/index.ts'
 import { askSignOut, pages, postBack, tellTrouble } from './faces/pages/index.ts'
+import { templateReader } from './flows/mail-template.ts'
 
 /** The context of a process; each request gets one of its own, with its client. */
 export function createContext(parts: {
@@ -75,6 +76,11 @@ export function createApp(ctx: Context, { localToken }: AppOptions = {}): Hono<E
       ctx.log.info({ requestId, method, path, status: c.res.status, tookMs }, 'request')
     }
   })
+
+  // A mail's template that names a page of ours would go out as a mail.
+  app.use(async (c, next) =>
+    c.req.header('user-agent') === templateReader ? c.text('No template', 404) : next(),
+  )
 
   app.get('/livez', (c) => c.json({ status: 'ok' }))
   for (const path of ['/readyz', '/healthz']) {

@@ -125,8 +125,24 @@ export function readConfig(sources: ConfigSources): Config {
     }
   }
 
+  /** A mail's template may be the name of a file, which is read now, as everything of the environment is. */
+  function withFiles<T extends object>(values: T): T {
+    const read = Object.entries(values).map(([key, value]) => {
+      const isFile = /^template[A-Z]/.test(key) && typeof value === 'string' && /^file:/.test(value)
+      if (!isFile) return [key, value]
+      const path = value.replace(/^file:(?:\/\/(?=\/))?/, '')
+      try {
+        return [key, sources.readFile?.(path) ?? null]
+      } catch {
+        problems.push(`A mail template names a file that cannot be read: ${path}.`)
+        return [key, null]
+      }
+    })
+    return Object.fromEntries(read)
+  }
+
   const server = readAll(serverVariables)
-  const gotrue = readAll(gotrueVariables)
+  const gotrue = withFiles(readAll(gotrueVariables))
   const port = flags.port ?? server.port
   const host = flags.host ?? server.host ?? (mode === 'dev' ? 'localhost' : '0.0.0.0')
   for (const name of ['port', 'host', 'dataDir', 'publicUrl'] as const) {

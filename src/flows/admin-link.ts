@@ -20,7 +20,8 @@ import {
   type User,
   updateUser,
 } from '../model/user.ts'
-import { type Letter, linkOf } from './mail-token.ts'
+import type { Letter } from './letters.ts'
+import { linkOf } from './mail-token.ts'
 import { checkPasswordRules } from './password-rules.ts'
 import { createEmailAccount } from './sign-up.ts'
 import { checkEmail } from './sign-up-checks.ts'

@@ -16,6 +16,8 @@ export interface Outgoing extends Omit<Message, 'content'> {
   fallback: MessageContent
   /** GoTrue's mails are rendered from its own templates: the connector's deliveries are not looked at. */
   rendered?: boolean
+  /** GoTrue's name of the mail: what `$messageType` in `GOTRUE_SMTP_HEADERS` becomes. */
+  header?: string
 }
 
 /**
@@ -24,13 +26,14 @@ export interface Outgoing extends Omit<Message, 'content'> {
  * `GOTRUE_SMTP_*`, development's mailbox. Call it after the commit.
  */
 export async function deliver(ctx: Context, outgoing: Outgoing): Promise<void> {
-  const { fallback, rendered, ...message } = outgoing
-  const way = await findWay(ctx)
+  const { fallback, rendered, header = '', ...message } = outgoing
+  const way = await findWay(ctx, header)
   if (way === null) throw new Fault('connector_not_found')
   if (way === 'mailbox') return keep(ctx, outgoing)
   const { connector, config, isOurs } = way
   const content = rendered || isOurs ? { content: fallback } : {}
   await connector.send({ ...message, ...content }, config, ctx)
+  if (ctx.config.gotrue.smtpLogging) ctx.log.info({ to: message.to, type: header }, 'mail sent')
 }
 
 /** Whether any way out exists at all; GoTrue without SMTP server sends nothing and says nothing. */
@@ -40,18 +43,18 @@ export async function canDeliver(ctx: Context): Promise<boolean> {
 
 type Way = { connector: EmailConnector; config: unknown; isOurs: boolean } | 'mailbox' | null
 
-async function findWay(ctx: Context): Promise<Way> {
+async function findWay(ctx: Context, header = ''): Promise<Way> {
   for (const setup of await listConnectors(ctx)) {
     const connector = findConnector(setup.connectorId)
     if (connector?.type === 'Email') return { connector, config: setup.config, isOurs: false }
   }
-  const environment = smtpOfEnvironment(ctx)
+  const environment = smtpOfEnvironment(ctx, header)
   if (environment !== null) return environment
   return ctx.config.mode === 'dev' ? 'mailbox' : null
 }
 
-function smtpOfEnvironment(ctx: Context): Way {
-  const { smtpHost, smtpPort, smtpUser, smtpPass, smtpAdminEmail, smtpSenderName } =
+function smtpOfEnvironment(ctx: Context, header: string): Way {
+  const { smtpHost, smtpPort, smtpUser, smtpPass, smtpAdminEmail, smtpSenderName, smtpHeaders } =
     ctx.config.gotrue
   if (smtpHost === null) return null
   return {
@@ -62,9 +65,21 @@ function smtpOfEnvironment(ctx: Context): Way {
       port: smtpPort,
       fromEmail: smtpAdminEmail ?? `noreply@${new URL(ctx.config.publicUrl).hostname}`,
       ...(smtpSenderName === null ? {} : { senderName: smtpSenderName }),
+      customHeaders: headersFor(smtpHeaders, header),
       ...(smtpUser === null ? {} : { auth: { user: smtpUser, pass: smtpPass ?? '' } }),
     },
   }
+}
+
+function headersFor(
+  headers: Readonly<Record<string, readonly string[]>>,
+  type: string,
+): Record<string, string[]> {
+  const filled = Object.entries(headers).map(([name, values]) => [
+    name,
+    values.map((value) => value.replaceAll('$messageType', type)),
+  ])
+  return Object.fromEntries(filled)
 }
 
 async function keep(ctx: Context, { to, type, payload, fallback }: Outgoing): Promise<void> {

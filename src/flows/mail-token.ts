@@ -1,7 +1,8 @@
 import type { Context, Tx } from '../base/context.ts'
-import { Fault } from '../base/fault.ts'
+import { Fault, isFault } from '../base/fault.ts'
+import type { Value } from '../base/go-template.ts'
 import { minute, second } from '../base/time.ts'
-import type { MessageType } from '../connectors/index.ts'
+import type { MessageContent } from '../connectors/index.ts'
 import {
   dropTokens,
   keepTokens,
@@ -10,65 +11,29 @@ import {
   type TokenKind,
 } from '../model/one-time-token.ts'
 import { findSettings } from '../model/settings.ts'
-import type { User } from '../model/user.ts'
+import type { Json, User } from '../model/user.ts'
 import { linkMail, reauthenticationMail } from '../words/mail.ts'
 import { wordsFor } from '../words/words.ts'
 import { canDeliver, deliver } from './deliver.ts'
-
-/** The mails that carry a code and a link of GoTrue's kind. */
-export type Letter =
-  | 'confirmation'
-  | 'invite'
-  | 'recovery'
-  | 'magicLink'
-  | 'emailChange'
-  | 'reauthentication'
+import { factsOf, type Letter } from './letters.ts'
+import { type Variables, written } from './mail-template.ts'
+import { countSent } from './sent-limit.ts'
 
 interface LetterFacts {
   kind: TokenKind
   /** What the link says it is for. */
   type: string
   path: 'urlPathConfirmation' | 'urlPathInvite' | 'urlPathRecovery' | 'urlPathEmailChange'
-  message: MessageType
 }
 
-const facts: Record<Letter, LetterFacts> = {
-  confirmation: {
-    kind: 'confirmation_token',
-    type: 'signup',
-    path: 'urlPathConfirmation',
-    message: 'Register',
-  },
-  invite: {
-    kind: 'confirmation_token',
-    type: 'invite',
-    path: 'urlPathInvite',
-    message: 'OrganizationInvitation',
-  },
-  recovery: {
-    kind: 'recovery_token',
-    type: 'recovery',
-    path: 'urlPathRecovery',
-    message: 'ForgotPassword',
-  },
-  magicLink: {
-    kind: 'recovery_token',
-    type: 'magiclink',
-    path: 'urlPathRecovery',
-    message: 'SignIn',
-  },
-  emailChange: {
-    kind: 'email_change_token_new',
-    type: 'email_change',
-    path: 'urlPathEmailChange',
-    message: 'BindNewIdentifier',
-  },
-  reauthentication: {
-    kind: 'reauthentication_token',
-    type: 'reauthentication',
-    path: 'urlPathConfirmation',
-    message: 'UserPermissionValidation',
-  },
+// biome-ignore format: a table.
+const links: Record<Letter, LetterFacts> = {
+  confirmation: { kind: 'confirmation_token', type: 'signup', path: 'urlPathConfirmation' },
+  invite: { kind: 'confirmation_token', type: 'invite', path: 'urlPathInvite' },
+  recovery: { kind: 'recovery_token', type: 'recovery', path: 'urlPathRecovery' },
+  magicLink: { kind: 'recovery_token', type: 'magiclink', path: 'urlPathRecovery' },
+  emailChange: { kind: 'email_change_token_new', type: 'email_change', path: 'urlPathEmailChange' },
+  reauthentication: { kind: 'reauthentication_token', type: 'reauthentication', path: 'urlPathConfirmation' },
 }
 
 /** A mail whose token is written, and which goes out after the commit. */
@@ -78,6 +43,9 @@ export interface PreparedMail {
   /** The account's address, which the text names. */
   email: string
   newEmail: string | null
+  /** What the user wrote of themself: templates look for a language there. */
+  data: Json
+  redirectTo: string
   link: string
   token: MadeToken
   /** What is taken back when it cannot be sent: both of an e-mail change. */
@@ -100,9 +68,10 @@ export async function prepareMail(
 ): Promise<PreparedMail> {
   const { letter, isPkce = false } = request
   const email = user.email ?? ''
-  const token = makeToken(ctx, { kind: facts[letter].kind, recipient: email, isPkce })
+  refuseUnauthorized(ctx, email)
+  const token = makeToken(ctx, { kind: links[letter].kind, recipient: email, isPkce })
   await keep(ctx, user.id, [token], { every: everyOf(ctx, request) })
-  return prepared(ctx, { letter, userId: user.id, email, token, request, together: [token] })
+  return prepared(ctx, user, { letter, token, request, together: [token] })
 }
 
 /** The mails of a change of address: to the new one and, where that is wanted, to the present one. */
@@ -112,6 +81,8 @@ export async function prepareEmailChange(
   { newEmail, ...request }: TokenRequest & { newEmail: string },
 ): Promise<PreparedMail[]> {
   const { isPkce = false } = request
+  refuseUnauthorized(ctx, newEmail)
+  if (user.email !== null) refuseUnauthorized(ctx, user.email)
   const fresh = makeToken(ctx, { kind: 'email_change_token_new', recipient: newEmail, isPkce })
   const current =
     ctx.config.gotrue.secureEmailChange && user.email !== null
@@ -119,8 +90,8 @@ export async function prepareEmailChange(
       : null
   const together: [MadeToken, ...MadeToken[]] = current === null ? [fresh] : [fresh, current]
   await keep(ctx, user.id, together, { every: everyOf(ctx, request), newEmail })
-  const common = { letter: 'emailChange' as const, userId: user.id, email: user.email ?? '' }
-  return together.map((token) => prepared(ctx, { ...common, newEmail, token, request, together }))
+  const common = { letter: 'emailChange' as const, newEmail, request, together }
+  return together.map((token) => prepared(ctx, user, { ...common, token }))
 }
 
 async function keep(
@@ -139,13 +110,36 @@ function everyOf(ctx: Tx, request: TokenRequest): number {
   return request.every ?? ctx.config.gotrue.smtpMaxFrequency
 }
 
+/** While the operator names those who may get mail, nobody else does: `ann+label@…` is `ann@…`. */
+function refuseUnauthorized(ctx: Tx, email: string): void {
+  const { authorizedAddresses } = ctx.config.gotrue
+  if (authorizedAddresses.length === 0) return
+  const plain = email.replace(/\+[^@]+@/, '@').toLowerCase()
+  if (authorizedAddresses.some((one) => one.toLowerCase() === plain)) return
+  throw new Fault('email_address_invalid', { why: 'unauthorized', email })
+}
+
 function prepared(
   ctx: Tx,
-  mail: Omit<PreparedMail, 'link' | 'newEmail'> & { request: TokenRequest; newEmail?: string },
+  user: User,
+  {
+    request,
+    newEmail,
+    ...rest
+  }: Pick<PreparedMail, 'letter' | 'token' | 'together'> & {
+    request: TokenRequest
+    newEmail?: string
+  },
 ): PreparedMail {
-  const { request, newEmail = null, ...rest } = mail
-  const link = linkOf(ctx, { ...request, hash: mail.token.hash })
-  return { ...rest, newEmail, link }
+  return {
+    ...rest,
+    userId: user.id,
+    email: user.email ?? '',
+    data: user.metadata.own,
+    newEmail: newEmail ?? null,
+    redirectTo: request.redirectTo,
+    link: linkOf(ctx, { ...request, hash: rest.token.hash }),
+  }
 }
 
 /** The link of a mail, as GoTrue builds it: existing templates and apps take it apart again. */
@@ -164,15 +158,16 @@ export function linkOf(
   },
 ): string {
   const { gotrue } = ctx.config
-  const path = gotrue[facts[letter].path]
+  const path = gotrue[links[letter].path]
   const url = path === null ? new URL(`${gotrue.linkUrl}/verify`) : new URL(path, gotrue.linkUrl)
   const target = /[&=#%+\s"<>\\]/.test(redirectTo) ? encodeURIComponent(redirectTo) : redirectTo
-  return `${url.href}?token=${hash}&type=${type ?? facts[letter].type}&redirect_to=${target}`
+  return `${url.href}?token=${hash}&type=${type ?? links[letter].type}&redirect_to=${target}`
 }
 
 /**
  * Sends the mails, after the commit. When one cannot be sent, its tokens are taken back, so that nobody has to wait
- * before trying again, and `connector_failed` is thrown. Without a way out nothing is sent, as by GoTrue without SMTP.
+ * before trying again, and `connector_failed` or `over_email_send_rate_limit` is thrown. Without a way out nothing is
+ * sent, as by GoTrue without SMTP.
  */
 export async function sendMails(ctx: Context, mails: readonly PreparedMail[]): Promise<void> {
   if (mails.length === 0) return
@@ -180,36 +175,73 @@ export async function sendMails(ctx: Context, mails: readonly PreparedMail[]): P
     ctx.log.warn({ letter: mails[0]?.letter }, 'No mail was sent: no connector is set up.')
     return
   }
-  const { languageInfo } = await findSettings(ctx, 'sign-in-experience')
+  if (ctx.config.gotrue.mailInBackground) {
+    ctx.background.run(() => sendOrDrop(ctx, mails), 'A mail could not be sent.')
+  } else await sendOrDrop(ctx, mails)
+}
+
+async function sendOrDrop(ctx: Context, mails: readonly PreparedMail[]): Promise<void> {
   try {
-    for (const mail of mails) await send(ctx, mail, languageInfo.fallbackLanguage)
+    for (const mail of mails) {
+      await countSent(ctx, 'email')
+      await handOver(ctx, mail)
+    }
   } catch (error) {
     for (const { userId, together } of mails) await dropTokens(ctx, userId, together)
+    if (isFault(error, 'over_email_send_rate_limit')) throw error
     throw new Fault('connector_failed', { letter: mails[0]?.letter }, { cause: error })
   }
 }
 
-async function send(ctx: Context, mail: PreparedMail, language: string): Promise<void> {
+/** The one place from which these mails leave: whoever else sends them, a hook, stands here. */
+async function handOver(ctx: Context, mail: PreparedMail): Promise<void> {
+  const { languageInfo } = await findSettings(ctx, 'sign-in-experience')
+  const { letter, token } = mail
+  const { code } = token
+  const ours = ourWords(ctx, mail, languageInfo.fallbackLanguage)
+  const hasLink = letter !== 'reauthentication'
+  await deliver(ctx, {
+    to: token.recipient,
+    type: factsOf[letter].message,
+    header: factsOf[letter].header,
+    payload: {
+      code,
+      ...(hasLink ? { link: mail.link } : {}),
+      locale: languageInfo.fallbackLanguage,
+    },
+    fallback: await written(ctx, letter, { variables: variablesOf(ctx, mail), ours }),
+    rendered: true,
+  })
+}
+
+function ourWords(ctx: Context, mail: PreparedMail, language: string): MessageContent {
   const { letter, email, newEmail, link, token } = mail
+  const { code } = token
   const words = wordsFor(language)
   const app = new URL(ctx.config.gotrue.siteUrl).host
-  const { code } = token
   const minutes = Math.ceil((ctx.config.gotrue.mailerOtpExpSeconds * second) / minute)
-  const hasLink = letter !== 'reauthentication'
-  const fallback = hasLink
-    ? linkMail(words, letter, {
+  return letter === 'reauthentication'
+    ? reauthenticationMail(words, { code, app, minutes })
+    : linkMail(words, letter, {
         link,
         app,
         email,
         code,
         ...(newEmail === null ? {} : { newEmail }),
       })
-    : reauthenticationMail(words, { code, app, minutes })
-  await deliver(ctx, {
-    to: token.recipient,
-    type: facts[letter].message,
-    payload: { code, ...(hasLink ? { link } : {}), locale: language },
-    fallback,
-    rendered: true,
-  })
+}
+
+/** What GoTrue's templates know (reference/gotrue.md § 2.8). */
+function variablesOf(ctx: Context, mail: PreparedMail): Variables {
+  const { letter, email, newEmail, link, token, data, redirectTo } = mail
+  const SiteURL = ctx.config.gotrue.siteUrl
+  const common = { SiteURL, Email: email, Token: token.code, Data: data as Value }
+  if (letter === 'reauthentication') return common
+  return {
+    ...common,
+    ConfirmationURL: link,
+    TokenHash: token.hash,
+    RedirectTo: redirectTo,
+    ...(letter === 'emailChange' ? { NewEmail: newEmail, SendingTo: token.recipient } : {}),
+  }
 }

@@ -27,6 +27,37 @@ export async function take(
   return { allowed: false, retryAfter }
 }
 
+/**
+ * Takes one from a bucket that holds `burst` and fills up at `rate` in each `window`: one upsert, shared by all nodes.
+ * The row says when the bucket will be full again, so one that is not there is full.
+ */
+export async function takeFromBucket(
+  ctx: Tx,
+  key: string,
+  { rate, window, burst }: { rate: number; window: number; burst: number },
+): Promise<{ allowed: true } | { allowed: false; retryAfter: number }> {
+  if (rate <= 0 || burst <= 0) return { allowed: false, retryAfter: window }
+  const each = window / rate
+  const next = sql`greatest(l.resets_at, ${sqlNow(ctx)}) + ${each} * interval '1 millisecond'`
+  const fits = sql`${next} <= ${sqlAfter(ctx, each * burst)}`
+  const { rows } = await sql<{ count: number; wait: number }>`
+    insert into idp.limits as l (key, count, resets_at) values (${key}, 1, ${sqlAfter(ctx, each)})
+    on conflict (key) do update set
+      count = case when ${fits} then 1 else 0 end,
+      resets_at = case when ${fits} then ${next} else l.resets_at end
+    returning count, (extract(epoch from ${next} - ${sqlAfter(ctx, each * burst)}) * 1000)::float8 as wait`.execute(
+    ctx.db,
+  )
+  const [row] = rows
+  if (row === undefined || row.count > 0) return { allowed: true }
+  return { allowed: false, retryAfter: Math.max(1, row.wait) }
+}
+
+/** Begins the counts anew, for who has shown that they do not guess. */
+export async function forgive(ctx: Tx, keys: readonly string[]): Promise<void> {
+  await sql`delete from idp.limits where key = any (${[...keys]}::text[])`.execute(ctx.db)
+}
+
 /** What each node's cache stands for: the refusals that it has seen. */
 const refusals = new WeakMap<Cache, Map<string, number>>()
 const mostRefusals = 10_000

@@ -2,6 +2,7 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { Fault, type FaultCode } from '../../base/fault.ts'
 import { bodyLimit } from '../../base/http.ts'
 import { second } from '../../base/time.ts'
+import { externalSayings } from './external-errors.ts'
 import { factorSayings } from './factor-errors.ts'
 
 /** An error as this protocol says it. */
@@ -59,6 +60,8 @@ const problems: Record<string, Saying> = {
   'nobody-to-reauthenticate': invalid(
     'Reauthentication requires the user to have an email or a phone number',
   ),
+  'factor-phone': invalid('Phone number required to enroll Phone factor'),
+  'too-long': ({ field }) => invalid(`${field} is too long`),
   'no-identifier': invalid('Cannot create a user without either an email or phone'),
   'two-passwords': invalid('Only a password or a password hash should be provided'),
   'password-hash': invalid('password hash must be one of bcrypt or argon2'),
@@ -108,6 +111,7 @@ const noFlowState = 'invalid flow state, no valid flow state found'
 /** Every fault in this protocol's tongue (reference/gotrue.md, appendix A). */
 export const sayings: Record<FaultCode, Saying> = {
   ...factorSayings,
+  ...externalSayings,
   input_invalid(details, path) {
     if (isSaid(details.said)) return details.said
     const problem = typeof details.problem === 'string' ? problems[details.problem] : undefined
@@ -160,15 +164,24 @@ export const sayings: Record<FaultCode, Saying> = {
     ),
   username_exists: said(422, 'conflict', 'A user with this user name has already been registered'),
   user_already_exists: said(422, 'user_already_exists', 'User already registered'),
-  identity_exists: said(
-    422,
-    'identity_already_exists',
-    'Identity is already linked to another user',
-  ),
-  email_address_invalid: ({ at, why }) =>
-    at === 'verify'
-      ? invalid('Invalid email format', 422)
-      : invalid(emailProblems[String(why)] ?? String(emailProblems.malformed)),
+  identity_exists: ({ at }) =>
+    said(
+      422,
+      'identity_already_exists',
+      at === 'same' ? 'Identity is already linked' : 'Identity is already linked to another user',
+    ),
+  email_address_invalid: ({ at, why, email }) =>
+    why === 'unauthorized'
+      ? said(
+          400,
+          'email_address_not_authorized',
+          `Email address ${JSON.stringify(email)} cannot be used as it is not authorized`,
+        )
+      : why === 'refused'
+        ? said(400, 'email_address_invalid', `Email address ${JSON.stringify(email)} is invalid`)
+        : at === 'verify'
+          ? invalid('Invalid email format', 422)
+          : invalid(emailProblems[String(why)] ?? String(emailProblems.malformed)),
   phone_invalid: invalid('Invalid phone number format (E.164 required)'),
   weak_password: (details) => ({
     ...said(422, 'weak_password', weaknessText(details)),
