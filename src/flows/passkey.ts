@@ -56,6 +56,19 @@ export function relyingParty(config: Places): RelyingParty & Party {
   return { ...party, name: party.id, origins: [party.origin] }
 }
 
+/** The same for clients of Supabase, whose pages are elsewhere: `GOTRUE_WEBAUTHN_RP_*`. Throws `passkey_disabled`. */
+export function clientParty(config: Context['config']): Party {
+  const { webauthnId, webauthnName, webauthnOrigins, siteUrl } = config.gotrue
+  const id = webauthnId ?? relyingPartyOf(config)?.id
+  if (id === undefined) throw new Fault('passkey_disabled')
+  const own = [new URL(config.publicUrl).origin, new URL(siteUrl).origin]
+  return {
+    id,
+    name: webauthnName ?? id,
+    origins: webauthnOrigins.length > 0 ? webauthnOrigins : own,
+  }
+}
+
 /** What the browser is asked; `challengeId` comes back with the answer. */
 export interface PasskeyQuestion {
   challengeId: string

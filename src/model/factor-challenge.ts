@@ -33,7 +33,7 @@ export interface NewChallenge {
   ceremony: Record<string, unknown> | null
   /** The shortest time since the challenge before. */
   notWithin: number
-  events: (challengeId: string) => readonly NewEvent[]
+  events: readonly NewEvent[]
 }
 
 /** Null where the last one is too young, or the factor is gone. */
@@ -58,7 +58,7 @@ export async function createFactorChallenge(
         insert into auth.mfa_challenges (id, factor_id, created_at, ip_address, otp_code, web_authn_session_data)
         select ${id}::uuid, id, ${now}, ${addressOf(ctx)}, ${code}, ${ceremony}::text::jsonb from factor
         returning id),
-      ${recording(ctx, challenge.events(id), sql`exists (select from asked)`)}
+      ${recording(ctx, challenge.events, sql`exists (select from asked)`)}
       select id from asked`.execute(ctx.db)
     return rows[0] ?? null
   })
@@ -118,11 +118,16 @@ export async function spendFactorChallenge(ctx: Tx, id: string): Promise<boolean
   return rows.length > 0
 }
 
-export async function deleteFactorChallenge(ctx: Tx, id: string): Promise<boolean> {
-  const { rows } = await sql`delete from auth.mfa_challenges where id = ${id} returning id`.execute(
+/** As if it had never been asked: the message could not be sent. */
+export async function takeBackChallenge(
+  ctx: Tx,
+  { id, factorId }: { id: string; factorId: string },
+): Promise<void> {
+  await sql`
+    with gone as (delete from auth.mfa_challenges where id = ${id} and factor_id = ${factorId} returning factor_id)
+    update auth.mfa_factors f set last_challenged_at = null from gone where f.id = gone.factor_id`.execute(
     ctx.db,
   )
-  return rows.length > 0
 }
 
 /** The column wants an address, and some transports know none. */

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { Tx } from '../base/context.ts'
 import { sqlNow } from './clock.ts'
-import { record } from './event.ts'
+import { type AuditActor, record } from './event.ts'
 import { auditActorOf, type User } from './user.ts'
 import { isUuid } from './uuid.ts'
 
@@ -89,33 +89,72 @@ export async function usePasskey(
   return true
 }
 
+/** Null where the user has no such passkey. */
+export async function renamePasskey(
+  ctx: Tx,
+  user: User,
+  { id, name }: { id: string; name: string },
+): Promise<Passkey | null> {
+  if (!isUuid(id)) return null
+  const { rows } = await sql<PasskeyRow>`
+    update auth.webauthn_credentials set friendly_name = ${name}, updated_at = ${sqlNow(ctx)}
+    where id = ${id} and user_id = ${user.id} returning ${columns}`.execute(ctx.db)
+  const [row] = rows
+  if (row === undefined) return null
+  await recordChange(ctx, user, { type: 'factor.updated', action: 'passkey_updated', id })
+  return toPasskey(row)
+}
+
 /** False where the user has no such passkey. */
 export async function deletePasskey(ctx: Tx, user: User, id: string): Promise<boolean> {
+  if (!(await deleteRow(ctx, user, id))) return false
+  await recordChange(ctx, user, { type: 'factor.deleted', action: 'passkey_deleted', id })
+  return true
+}
+
+/** The same by somebody else, whom GoTrue's log names. */
+export async function deletePasskeyByAdmin(
+  ctx: Tx,
+  { user, id, actor }: { user: User; id: string; actor: AuditActor },
+): Promise<boolean> {
+  if (!(await deleteRow(ctx, user, id))) return false
+  const traits = { user_id: user.id, passkey_id: id }
+  await recordChange(ctx, user, {
+    type: 'factor.deleted',
+    action: 'passkey_deleted',
+    id,
+    actor,
+    traits,
+  })
+  return true
+}
+
+async function deleteRow(ctx: Tx, user: User, id: string): Promise<boolean> {
   if (!isUuid(id)) return false
   const { rows } = await sql`
     delete from auth.webauthn_credentials where id = ${id} and user_id = ${user.id}
     returning id`.execute(ctx.db)
-  if (rows.length === 0) return false
-  await recordChange(ctx, user, { type: 'factor.deleted', action: 'passkey_deleted', id })
-  return true
+  return rows.length > 0
+}
+
+interface Change {
+  type: 'factor.created' | 'factor.updated' | 'factor.deleted'
+  action: string
+  id: string
+  actor?: AuditActor
+  traits?: Record<string, unknown>
 }
 
 function recordChange(
   ctx: Tx,
   user: User,
-  { type, action, id }: { type: 'factor.created' | 'factor.deleted'; action: string; id: string },
+  { type, action, id, actor = auditActorOf(user), traits = { passkey_id: id } }: Change,
 ): Promise<void> {
   return record(ctx, {
     type,
     userId: user.id,
     details: { factor: 'passkey', id },
-    audit: {
-      action,
-      logType: 'user',
-      actor: auditActorOf(user),
-      traits: { passkey_id: id },
-      ipAddress: ctx.client.ip ?? '',
-    },
+    audit: { action, logType: 'user', actor, traits, ipAddress: ctx.client.ip ?? '' },
   })
 }
 

@@ -127,7 +127,7 @@ const table: Row[] = [
 
   // What this version does not have answers as GoTrue where it is switched off.
   { does: 'going to a provider', method: 'GET', path: '/authorize?provider=google', status: 400, code: 'validation_failed', message: 'Unsupported provider: provider is not enabled' },
-  { does: 'enrolling a factor', path: '/factors', as: 'ann', body: {}, status: 422, code: 'mfa_totp_enroll_not_enabled', message: 'MFA enroll is disabled for TOTP' },
+  { does: 'enrolling a factor when apps are off', path: '/factors', as: 'ann', body: { factor_type: 'totp' }, with: { GOTRUE_MFA_TOTP_ENROLL_ENABLED: 'false' }, status: 422, code: 'mfa_totp_enroll_not_enabled', message: 'MFA enroll is disabled for TOTP' },
   { does: 'enterprise sign-on', path: '/sso', body: '', status: 404, code: 'saml_provider_disabled', message: 'SAML 2.0 is disabled' },
   { does: 'passkeys', path: '/passkeys/authentication/options', body: {}, status: 404, code: 'passkey_disabled', message: 'Passkeys are disabled' },
   { does: 'linking', method: 'GET', path: '/user/identities/authorize?provider=google', as: 'ann', status: 404, code: 'manual_linking_disabled', message: 'Manual linking is disabled' },

@@ -33,6 +33,8 @@ export interface GotrueWorld extends World {
   under(environment: Record<string, string>): GotrueWorld
   /** The same world with another way out. */
   through(fetch: typeof globalThis.fetch): GotrueWorld
+  /** The same world, asked from another address. */
+  from(ip: string): GotrueWorld
   /** The newest mail to an address. */
   mailTo(email: string): Promise<{ link: string; code: string; subject: string }>
 }
@@ -103,6 +105,9 @@ function serve(made: World, adminKey: string): GotrueWorld {
     },
     through(fetch) {
       return serve({ ...made, ctx: { ...ctx, fetch } }, adminKey)
+    },
+    from(ip) {
+      return serve({ ...made, ctx: { ...ctx, client: { ...ctx.client, ip } } }, adminKey)
     },
     async mailTo(email) {
       const [mail] = await made.mails(email)

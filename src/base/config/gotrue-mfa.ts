@@ -1,5 +1,6 @@
 import { minute } from '../time.ts'
-import { duration, flag, integer, list, optional, text, type Variable } from './variables.ts'
+import { template } from './gotrue-sms.ts'
+import { duration, flag, integer, list, optional, type Variable } from './variables.ts'
 
 /** Second factors, passkeys, and what of them is encrypted (reference/gotrue.md § 1.4, 1.6, 2.3, 2.12). */
 export const mfaVariables = {
@@ -13,7 +14,7 @@ export const mfaVariables = {
   mfaPhoneEnroll: flag('GOTRUE_MFA_PHONE_ENROLL_ENABLED', false),
   mfaPhoneVerify: flag('GOTRUE_MFA_PHONE_VERIFY_ENABLED', false),
   mfaPhoneOtpLength: integer(['GOTRUE_MFA_PHONE_OTP_LENGTH'], 6, { min: 6, max: 10 }),
-  mfaPhoneTemplate: text(['GOTRUE_MFA_PHONE_TEMPLATE'], ''),
+  mfaPhoneTemplate: template('GOTRUE_MFA_PHONE_TEMPLATE', 'Your code is {{ .Code }}'),
   mfaPhoneMaxFrequency: duration('GOTRUE_MFA_PHONE_MAX_FREQUENCY', 1 * minute),
   mfaWebauthnEnroll: flag('GOTRUE_MFA_WEB_AUTHN_ENROLL_ENABLED', false),
   mfaWebauthnVerify: flag('GOTRUE_MFA_WEB_AUTHN_VERIFY_ENABLED', false),

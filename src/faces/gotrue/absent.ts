@@ -21,14 +21,8 @@ function off(
 }
 
 const saml = off(nobody, 'SAML 2.0 is disabled', { code: 'saml_provider_disabled' })
-const passkeys = off(nobody, 'Passkeys are disabled', { code: 'passkey_disabled' })
 const linking = off(callerOf, 'Manual linking is disabled', { code: 'manual_linking_disabled' })
 const oauthServer = off(nobody, 'OAuth server is disabled', { code: 'feature_disabled' })
-const enrolling = off(callerOf, 'MFA enroll is disabled for TOTP', {
-  status: 422,
-  code: 'mfa_totp_enroll_not_enabled',
-})
-const factor = off(callerOf, 'Factor not found', { code: 'mfa_factor_not_found' })
 const adminSaml = off(adminOf, 'SAML 2.0 is disabled', { code: 'saml_provider_disabled' })
 const adminOAuth = off(adminOf, 'OAuth server is disabled', { code: 'feature_disabled' })
 const adminProviders = off(adminOf, 'Custom OAuth providers are disabled', {
@@ -50,17 +44,6 @@ export const absentRoutes: readonly (readonly [string, string, Handler])[] = [
   ['DELETE', '/user/identities/:id', linking],
   ['GET', '/user/oauth/grants', oauthServer],
   ['DELETE', '/user/oauth/grants', oauthServer],
-  ['POST', '/factors', enrolling],
-  ['POST', '/factors/:id/challenge', factor],
-  ['POST', '/factors/:id/verify', factor],
-  ['DELETE', '/factors/:id', factor],
-  ['POST', '/passkeys/authentication/options', passkeys],
-  ['POST', '/passkeys/authentication/verify', passkeys],
-  ['POST', '/passkeys/registration/options', passkeys],
-  ['POST', '/passkeys/registration/verify', passkeys],
-  ['GET', '/passkeys', passkeys],
-  ['PATCH', '/passkeys/:id', passkeys],
-  ['DELETE', '/passkeys/:id', passkeys],
   ['POST', '/sso', saml],
   ['GET', '/sso/saml/metadata', saml],
   ['POST', '/sso/saml/acs', saml],

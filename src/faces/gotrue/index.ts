@@ -4,8 +4,12 @@ import { absentRoutes } from './absent.ts'
 import { changeUser, logOut, showUser } from './account.ts'
 import * as admin from './admin.ts'
 import { answerError } from './answer.ts'
+import { checkCaptcha } from './captcha.ts'
+import { factorRoutes } from './factors.ts'
+import { bucketOf, limit } from './limits.ts'
 import { invite, magicLink, otp, reauthenticate, recover, resend } from './mails.ts'
 import { discovery, health, jwks, settings } from './meta.ts'
+import { passkeyRoutes } from './passkeys.ts'
 import { register } from './sign-up.ts'
 import { token } from './token.ts'
 import { followLink, verify } from './verify.ts'
@@ -38,6 +42,8 @@ const routes: readonly (readonly [string, string, Handler])[] = [
   ['GET', '/admin/users/:id/factors', admin.listFactors],
   ['POST', '/admin/generate_link', admin.makeLink],
   ['GET', '/admin/audit', admin.listAudit],
+  ...factorRoutes,
+  ...passkeyRoutes,
   ...absentRoutes,
 ]
 
@@ -52,13 +58,23 @@ export function gotrue(): Hono<Env> {
     return c.req.method === 'HEAD' ? c.body(null, 405) : next()
   })
   for (const [method, path, handler] of routes) {
-    for (const one of spellings(path)) app.on(method, one, handler)
+    for (const one of spellings(path)) app.on(method, one, guarded(method, path, handler))
   }
   for (const path of new Set(routes.flatMap(([, path]) => spellings(path)))) {
     app.all(path, (c) => c.body(null, 405))
   }
   app.all('*', (c) => c.text('404 page not found\n', 404))
   return app
+}
+
+/** What stands before a route: how often somebody may come, and whether it is a person. */
+function guarded(method: string, path: string, handler: Handler): Handler {
+  return async (c) => {
+    const bucket = bucketOf(method, path, c)
+    if (bucket !== null) await limit(c, bucket)
+    await checkCaptcha(c, method, path)
+    return handler(c)
+  }
 }
 
 /** GoTrue's groups of routes answer with a slash at the end too; its single routes do not. */

@@ -54,7 +54,7 @@ export function settings(c: HonoContext<Env>): Response {
     sms_provider: gotrue.smsProvider,
     saml_enabled: false,
     saml_private_key_next_configured: false,
-    passkeys_enabled: false,
+    passkeys_enabled: gotrue.passkeyEnabled,
   })
 }
 

@@ -5,6 +5,7 @@ import type { Carried } from '../../flows/refresh.ts'
 import type { AuditEntry } from '../../model/audit.ts'
 import type { Identity } from '../../model/identity.ts'
 import { signingKey } from '../../model/key.ts'
+import type { Passkey } from '../../model/passkey.ts'
 import type { Session } from '../../model/session.ts'
 import type { Factor, Json, User } from '../../model/user.ts'
 
@@ -97,6 +98,14 @@ export function factorJson(factor: Factor): Json {
     phone: factor.phone,
     last_challenged_at: factor.lastChallengedAt && goTime(factor.lastChallengedAt),
     ...(factor.aaguid === null ? {} : { web_authn_aaguid: factor.aaguid }),
+  }
+}
+
+export function passkeyJson({ id, name, createdAt, lastUsedAt }: Passkey): Json {
+  return {
+    id,
+    ...(name === '' ? {} : { friendly_name: name }),
+    ...times({ created_at: createdAt, last_used_at: lastUsedAt }),
   }
 }
 

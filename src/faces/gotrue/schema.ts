@@ -103,3 +103,23 @@ export const linkBody = z.object({
   data: object,
   redirect_to: text,
 })
+
+export const factorBody = z.object({
+  friendly_name: text,
+  factor_type: text,
+  issuer: text,
+  phone: text,
+})
+export const factorChallengeBody = z.object({ channel: text, webauthn: objectOrNull })
+export const factorVerifyBody = z.object({
+  challenge_id: text,
+  code: text,
+  webauthn: z
+    .object({ type: text, credential_response: z.unknown() })
+    .nullish()
+    .transform((value) => value ?? null),
+})
+export const adminFactorBody = z.object({ friendly_name: text, phone: text })
+
+export const passkeyBody = z.object({ challenge_id: text, credential: objectOrNull })
+export const passkeyNameBody = z.object({ friendly_name: text })
