@@ -356,6 +356,7 @@ export interface IdpApplications {
   is_third_party: Generated<boolean>
   created_at: Generated<Date>
   updated_at: Generated<Date>
+  appearance: OptionalJson
 }
 
 export interface IdpAuthenticators {
@@ -388,6 +389,16 @@ export interface IdpConsents {
   organization_scopes: Generated<string[]>
   created_at: Generated<Date>
   updated_at: Generated<Date>
+}
+
+export interface IdpDeliveries {
+  id: Generated<string>
+  kind: string
+  key: string
+  details: OptionalJson
+  attempts: Generated<number>
+  created_at: Generated<Date>
+  due_at: Generated<Date>
 }
 
 export interface IdpEvents {
@@ -445,6 +456,7 @@ export interface IdpKeys {
   state: string
   created_at: Generated<Date>
   expires_at: Date | null
+  promoted_at: Date | null
 }
 
 export interface IdpLimits {
@@ -556,6 +568,7 @@ export interface IdpResources {
   indicator: string
   is_default: Generated<boolean>
   access_token_ttl: Generated<number>
+  signing_algorithm: string | null
   created_at: Generated<Date>
 }
 
@@ -664,6 +677,7 @@ export interface Database {
   'idp.connectors': IdpConnectors
   'idp.consent_organizations': IdpConsentOrganizations
   'idp.consents': IdpConsents
+  'idp.deliveries': IdpDeliveries
   'idp.events': IdpEvents
   'idp.grants': IdpGrants
   'idp.identity_tokens': IdpIdentityTokens

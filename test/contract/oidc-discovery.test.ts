@@ -56,7 +56,7 @@ test('discovery names what is served', async () => {
     code_challenge_methods_supported: ['S256'],
     authorization_response_iss_parameter_supported: true,
     request_uri_parameter_supported: false,
-    claims_parameter_supported: false,
+    claims_parameter_supported: true,
   })
   for (const [name, value] of Object.entries(document as Record<string, unknown>)) {
     if (!/_endpoint$|_uri$/.test(name)) continue

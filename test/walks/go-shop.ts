@@ -64,6 +64,7 @@ export function walkGoShop(client: string, build: () => Promise<string>) {
           expect(await page.locator('#email').textContent()).toBe(email)
 
           await page.getByRole('link', { name: 'Sign Out' }).click()
+          await page.click('#confirm-logout')
           await page.waitForURL(`${home}/`)
           expect(await page.locator('#state').textContent()).toBe('You are not signed in.')
 

@@ -55,7 +55,8 @@ test("Logto's Express SDK signs in, reads its claims, asks for user info, and si
     userInfo: { sub: account.id, email: account.email, email_verified: true },
   })
 
-  const out = await guest.open(`${home}/logto/sign-out`)
+  const asked = await guest.open(`${home}/logto/sign-out`)
+  const out = await guest.submit(asked, {}, '/sign-out')
   expect(said(out)).toMatchObject({ isAuthenticated: false })
   const again = await guest.open(`${home}/logto/sign-in`)
   expect(new URL(again.url).pathname).toBe('/sign-in')

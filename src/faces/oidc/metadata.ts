@@ -1,5 +1,6 @@
 import type { Context } from '../../base/context.ts'
 import { signatureAlgorithms } from '../../base/jwt.ts'
+import { knownAcrValues } from '../../flows/assurance.ts'
 import { issuerOf } from '../../flows/authorize.ts'
 import { knownScopes } from '../../flows/consent.ts'
 import { authMethods, proofAlgorithms } from '../../model/application-proofs.ts'
@@ -19,7 +20,7 @@ export async function metadata(ctx: Context): Promise<Record<string, unknown>> {
     introspection_endpoint: `${issuer}/token/introspection`,
     jwks_uri: `${issuer}/jwks`,
     response_types_supported: ['code'],
-    response_modes_supported: ['query'],
+    response_modes_supported: ['query', 'form_post'],
     grant_types_supported: grantTypes,
     scopes_supported: knownScopes,
     subject_types_supported: ['public'],
@@ -73,7 +74,8 @@ export async function metadata(ctx: Context): Promise<Record<string, unknown>> {
     ],
     backchannel_logout_supported: true,
     backchannel_logout_session_supported: true,
-    claims_parameter_supported: false,
+    claims_parameter_supported: true,
+    acr_values_supported: knownAcrValues,
     request_parameter_supported: true,
     request_uri_parameter_supported: false,
     authorization_response_iss_parameter_supported: true,

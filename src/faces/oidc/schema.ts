@@ -1,13 +1,13 @@
 import { readBasic } from '../../base/basic.ts'
 import { Fault } from '../../base/fault.ts'
 import type { Credentials } from '../../flows/authenticate-application.ts'
-import { assertionType } from '../../flows/client-assertion.ts'
 import type {
   AuthorizationRequest,
   ParameterProblem,
   Prompt,
   ResponseMode,
 } from '../../flows/authorize.ts'
+import { assertionType } from '../../flows/client-assertion.ts'
 import { noClaims, parseClaims } from './claims-request.ts'
 
 /** Longer parameters are refused; a state of 4 kB has to come back whole. */
