@@ -57,7 +57,7 @@ export async function updateAccount(
   const email = change.email === '' ? null : checkEmail(change.email)
   const phone = change.phone === '' ? null : checkPhone(change.phone)
   const channel = phone === null ? 'sms' : await checkChannel(ctx, change.channel)
-  if (change.password !== null) checkPasswordRules(ctx.config, change.password)
+  if (change.password !== null) await checkPasswordRules(ctx, change.password)
   refuse(ctx, caller, change, { email, phone })
   const newEmail = email === user.email ? null : email
   const newPhone = phone === user.phone ? null : phone

@@ -153,7 +153,7 @@ async function passwordOf(
 ): Promise<string | null> {
   if (found !== null || order.type !== 'signup' || type !== 'signup') return null
   if (order.password === '') throw new Fault('password_required')
-  checkPasswordRules(ctx.config, order.password)
+  await checkPasswordRules(ctx, order.password)
   return hashPassword(order.password)
 }
 

@@ -165,7 +165,7 @@ export async function updateUserByAdmin(
   const user = await existing(ctx, id)
   const email = input.email === '' ? null : checkEmail(input.email)
   const phone = input.phone === '' ? null : checkPhone(input.phone)
-  if (input.password) checkPasswordRules(ctx.config, input.password)
+  if (input.password) await checkPasswordRules(ctx, input.password)
   const bannedUntil = banOf(ctx, input.banDuration)
   const passwordHash = await hashOf(input)
   const { userMetadata, appMetadata } = input

@@ -4,6 +4,7 @@ import { type Audit, record } from '../model/event.ts'
 import { take } from '../model/limit.ts'
 import { isPhone, normalPhone } from '../model/phone.ts'
 import { auditActorOf, isEmail, normalEmail, type User } from '../model/user.ts'
+import { countSent } from './sent-limit.ts'
 import type { SignedIn } from './sign-in.ts'
 
 /** What every way of signing up looks at first, and says in the end. */
@@ -68,12 +69,14 @@ export async function repeatedSignUp(
 export async function pretendToMail(ctx: Context, key: string): Promise<void> {
   const retryAfter = await waitFor(ctx, key, ctx.config.gotrue.smtpMaxFrequency)
   if (retryAfter !== null) throw new Fault('over_email_send_rate_limit', { retryAfter })
+  await countSent(ctx, 'email')
 }
 
 /** The same for a number that gets no message. */
 export async function pretendToText(ctx: Context, key: string): Promise<void> {
   const retryAfter = await waitFor(ctx, key, ctx.config.gotrue.smsMaxFrequency)
   if (retryAfter !== null) throw new Fault('over_sms_send_rate_limit', { retryAfter })
+  await countSent(ctx, 'sms')
 }
 
 async function waitFor(ctx: Context, key: string, window: number): Promise<number | null> {

@@ -47,7 +47,7 @@ export async function signUp(ctx: Context, request: SignUpRequest): Promise<Sign
   refuseSignUpWhenOff(ctx)
   const { password, challenge } = request
   if (password === '') throw new Fault('password_required')
-  checkPasswordRules(ctx.config, password)
+  await checkPasswordRules(ctx, password)
   if (request.email !== '' && request.phone !== '') {
     throw new Fault('input_invalid', { problem: 'two-identifiers', at: 'signup' })
   }

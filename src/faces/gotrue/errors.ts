@@ -127,7 +127,10 @@ export const sayings: Record<FaultCode, Saying> = {
         ? 'Too many concurrent token refresh requests on the same session or refresh token'
         : 'The request conflicts with another one',
     ),
-  unavailable: said(503, 'unexpected_failure', 'The service is not available'),
+  unavailable: ({ what }) =>
+    what === 'leaked-passwords'
+      ? unexpected('Unable to perform password strength check with HaveIBeenPwned.org.')
+      : said(503, 'unexpected_failure', 'The service is not available'),
   overloaded: said(429, 'over_request_rate_limit', 'Request rate limit reached'),
 
   invalid_credentials: said(400, 'invalid_credentials', 'Invalid login credentials'),

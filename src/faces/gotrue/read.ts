@@ -10,7 +10,7 @@ export async function readBody<Schema extends z.ZodType>(
   c: HonoContext<Env>,
   schema: Schema,
 ): Promise<z.output<Schema>> {
-  return parseBody(await readText(c), schema)
+  return parseBody(await textOf(c), schema)
 }
 
 /** The same where no body at all is as good as an empty object. */
@@ -18,7 +18,17 @@ export async function readBodyIfAny<Schema extends z.ZodType>(
   c: HonoContext<Env>,
   schema: Schema,
 ): Promise<z.output<Schema>> {
-  return parseBody((await readText(c)).trim() || '{}', schema)
+  return parseBody((await textOf(c)).trim() || '{}', schema)
+}
+
+/** A body can be read once, and the captcha stands in it as well as what the route wants. */
+const texts = new WeakMap<Request, Promise<string>>()
+
+function textOf(c: HonoContext<Env>): Promise<string> {
+  const { raw } = c.req
+  const text = texts.get(raw) ?? readText(c)
+  texts.set(raw, text)
+  return text
 }
 
 function parseBody<Schema extends z.ZodType>(body: string, schema: Schema): z.output<Schema> {

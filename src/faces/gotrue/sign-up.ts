@@ -4,6 +4,7 @@ import { signUp, signUpAnonymously } from '../../flows/sign-up.ts'
 import type { SignedUp } from '../../flows/sign-up-checks.ts'
 import type { Json, User } from '../../model/user.ts'
 import { answerSignedIn } from './carry.ts'
+import { limit } from './limits.ts'
 import { pretendedUserJson, userJson } from './present.ts'
 import { readBody, readChallenge, redirectOf } from './read.ts'
 import { signUpBody } from './schema.ts'
@@ -14,8 +15,10 @@ export async function register(c: HonoContext<Env>): Promise<Response> {
   const body = await readBody(c, signUpBody)
   const { email, phone, password, data, channel } = body
   if (email === '' && phone === '') {
+    if (ctx.config.gotrue.anonymousEnabled) await limit(c, 'anonymous')
     return c.json(await answerSignedIn(c, ctx, await signUpAnonymously(ctx, data)))
   }
+  await limit(c, 'signup')
   const challenge = readChallenge(body)
   const redirectTo = redirectOf(c)
   const signedUp = await signUp(ctx, {

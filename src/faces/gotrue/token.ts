@@ -44,7 +44,7 @@ async function byPassword(c: HonoContext<Env>): Promise<Response> {
   if (email === '' && phone === '') throw refused('missing email or phone')
   const identifier = email === '' ? { phone: normalPhone(phone) } : { email }
   const signedIn = await signInWithPassword(ctx, { ...identifier, password })
-  const weakness = weaknessOf(ctx.config, password)
+  const weakness = await weaknessOf(ctx, password)
   const json = await answerSignedIn(c, ctx, signedIn)
   if (weakness === null) return c.json(json)
   const { reasons } = weakness
