@@ -128,7 +128,8 @@ export async function promoteKeys(
 
 /** An hour more than the longest-lived token of the provider; a day at least. */
 const longestLife = sql`(greatest(86400::double precision,
-  (select max((custom_client_metadata->>'idTokenTtl')::double precision) from idp.applications)) + 3600) * interval '1 second'`
+  (select max((custom_client_metadata->>'idTokenTtl')::double precision) from idp.applications),
+  (select max(access_token_ttl)::double precision from idp.resources)) + 3600) * interval '1 second'`
 
 /** Takes a key out of use at once: nothing that it signed is accepted any more. The current one cannot be. */
 export async function deleteKey(ctx: Tx, id: string): Promise<KeyPlace | null> {

@@ -56,19 +56,13 @@ export interface KeyRow {
 }
 
 /** All keys of a purpose, current ones first; the first is made at first need. Cached: no query on the hot paths. */
-export async function listKeys(ctx: Tx, purpose: KeyPurpose): Promise<Key[]> {
-  return (await keptKeys(ctx, purpose)).keys
-}
-
-function keptKeys(ctx: Tx, purpose: KeyPurpose): Promise<{ keys: Key[]; readAt: number }> {
+export function listKeys(ctx: Tx, purpose: KeyPurpose): Promise<Key[]> {
   return ctx.cache.get(cacheKey(purpose), ctx.now(), async () => {
     const algorithm = defaultAlgorithm[purpose]
-    let keys = await readKeys(ctx, purpose)
-    if (!keys.some((key) => key.state === 'current' && key.algorithm === algorithm)) {
-      await makeKey(ctx, { purpose, algorithm, state: 'current' })
-      keys = await readKeys(ctx, purpose)
-    }
-    return { keys, readAt: ctx.now().getTime() }
+    const keys = await readKeys(ctx, purpose)
+    if (keys.some((key) => key.state === 'current' && key.algorithm === algorithm)) return keys
+    await makeKey(ctx, { purpose, algorithm, state: 'current' })
+    return readKeys(ctx, purpose)
   })
 }
 
@@ -124,8 +118,9 @@ export async function verifyIssued(
   const verified = verifyJwt(token, await verifyingKeys(ctx, purpose), at)
   const isConfigured = purpose === 'gotrue' && configuredKeys(ctx.config) !== null
   if (verified.outcome !== 'unknown-key' || isConfigured) return verified
-  const { readAt } = await keptKeys(ctx, purpose)
-  if (ctx.now().getTime() - readAt < rereadEvery) return verified
+  const last = await ctx.cache.get(`keys-reread:${purpose}`, ctx.now(), async () => ({ at: 0 }))
+  if (ctx.now().getTime() - last.at < rereadEvery) return verified
+  last.at = ctx.now().getTime()
   forgetKeys(ctx, purpose)
   return verifyJwt(token, await verifyingKeys(ctx, purpose), at)
 }

@@ -258,9 +258,6 @@ describe('another node', () => {
     const token = signJwt(await signingKey(elsewhere, 'oidc'), { sub: 'ann' })
     const verify = () => verifyIssued(ctx, 'oidc', { token, at: ctx.now() })
     queries()
-    expect((await verify()).outcome).toBe('unknown-key')
-    expect(queries()).toEqual([])
-    pass(1 * second)
     expect((await verify()).outcome).toBe('valid')
     expect(queries()).toHaveLength(1)
     expect((await verify()).outcome).toBe('valid')
@@ -268,11 +265,16 @@ describe('another node', () => {
       { ...(await signingKey(ctx, 'oidc')), kid: 'nobody’s' },
       { sub: 'mallory' },
     )
-    for (let tries = 0; tries < 50; tries += 1) {
-      const read = await verifyIssued(ctx, 'oidc', { token: foreign, at: ctx.now() })
-      expect(read.outcome).toBe('unknown-key')
+    const guess = async () => {
+      for (let tries = 0; tries < 50; tries += 1) {
+        const read = await verifyIssued(ctx, 'oidc', { token: foreign, at: ctx.now() })
+        expect(read.outcome).toBe('unknown-key')
+      }
+      return queries().length
     }
-    expect(queries()).toEqual([])
+    expect(await guess()).toBe(0)
+    pass(1 * second)
+    expect(await guess()).toBe(1)
   })
 })
 
