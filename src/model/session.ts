@@ -94,22 +94,50 @@ export const sessionObject = sql`json_build_object('id', s.id, 'user_id', s.user
   'ip', host(s.ip), 'tag', s.tag, 'amr', ${amrSql})`
 
 /** Why a session is over. */
-export type SessionEnd = 'expired' | 'inactive' | 'low-aal'
+export type SessionEnd = 'expired' | 'inactive' | 'low-aal' | 'newer'
 
 /**
  * Why a session `s` is over, as GoTrue says it at a refresh: `expired` (its own end, or `GOTRUE_SESSIONS_TIMEBOX`),
- * `inactive`, `low-aal` (its user has a second factor and did not show it in time), or null.
+ * `inactive`, `low-aal` (its user has a second factor and did not show it in time), `newer` (one session is allowed, and
+ * another one was used since), or null.
  */
 export function sessionEnded(ctx: Tx): RawBuilder<SessionEnd | null> {
+  const { sessionsSinglePerUser } = ctx.config.gotrue
+  const itself = endedByItself(ctx, 's')
+  return sessionsSinglePerUser
+    ? sql`coalesce(${itself}, case when exists (${newerSession(ctx)}) then 'newer' end)`
+    : itself
+}
+
+function endedByItself(ctx: Tx, session: 's' | 'o'): RawBuilder<SessionEnd | null> {
   const { sessionsTimebox, sessionsInactivity, sessionsAllowLowAal } = ctx.config.gotrue
+  const s = sql.ref(session)
   const isOver = (since: RawBuilder<unknown>, length: number | null) =>
     length === null ? sql`false` : sql`${since} <= ${sqlAfter(ctx, -length)}`
   return sql`case
-    when s.not_after <= ${sqlNow(ctx)} or ${isOver(sql`s.created_at`, sessionsTimebox)} then 'expired'
-    when ${isOver(sql`coalesce(s.refreshed_at at time zone 'utc', s.created_at)`, sessionsInactivity)} then 'inactive'
-    when ${isOver(sql`s.created_at`, sessionsAllowLowAal)} and coalesce(s.aal, 'aal1') = 'aal1' and exists (
-      select from auth.mfa_factors f where f.user_id = s.user_id and f.status = 'verified') then 'low-aal'
+    when ${s}.not_after <= ${sqlNow(ctx)} or ${isOver(sql`${s}.created_at`, sessionsTimebox)} then 'expired'
+    when ${isOver(lastUsed(session), sessionsInactivity)} then 'inactive'
+    when ${isOver(sql`${s}.created_at`, sessionsAllowLowAal)} and coalesce(${s}.aal, 'aal1') = 'aal1' and exists (
+      select from auth.mfa_factors f where f.user_id = ${s}.user_id and f.status = 'verified') then 'low-aal'
   end`
+}
+
+function lastUsed(session: 's' | 'o'): RawBuilder<unknown> {
+  const s = sql.ref(session)
+  return sql`coalesce(${s}.refreshed_at at time zone 'utc', ${s}.created_at)`
+}
+
+/** Another session of the user with the same tag that refresh tokens carry, that is good, and that was used later. */
+function newerSession(ctx: Tx): RawBuilder<unknown> {
+  const { sessionsTags: tags } = ctx.config.gotrue
+  // Whatever has none of the tags has the first.
+  const tagOf = (session: 's' | 'o') =>
+    sql`case when ${sql.ref(session)}.tag = any(${tags}::text[]) then ${sql.ref(session)}.tag else ${tags[0] ?? ''} end`
+  return sql`select from auth.sessions o
+    where o.user_id = s.user_id and o.id <> s.id and o.oauth_client_id is null and ${tagOf('o')} = ${tagOf('s')}
+      and ${lastUsed('o')} > ${lastUsed('s')} and ${endedByItself(ctx, 'o')} is null
+      and (o.refresh_token_hmac_key is not null or exists (
+        select from auth.refresh_tokens r where r.session_id = o.id and r.revoked = false))`
 }
 
 /** Columns of a session `s` with its methods, newest first, for a `select`. */

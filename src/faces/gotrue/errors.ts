@@ -104,6 +104,7 @@ const sessionEnds: Record<string, string> = {
   expired: 'Invalid Refresh Token: Session Expired',
   inactive: 'Invalid Refresh Token: Session Expired (Inactivity)',
   'low-aal': 'Invalid Refresh Token: Session Expired (Low AAL: User Needs MFA Verification)',
+  newer: 'Invalid Refresh Token: Session Expired (Revoked by Newer Login)',
 }
 
 const noFlowState = 'invalid flow state, no valid flow state found'
