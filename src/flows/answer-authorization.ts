@@ -4,16 +4,20 @@ import { second } from '../base/time.ts'
 import type { BrowserSession } from '../model/browser-session.ts'
 import { createCode } from '../model/code.ts'
 import { missingConsent } from '../model/consent.ts'
+import { methodOf } from '../model/factor.ts'
 import { answerInteraction, deleteInteraction, type Interaction } from '../model/interaction.ts'
 import type { Session } from '../model/session.ts'
 import { findUser } from '../model/user.ts'
 import { reaches } from './assurance.ts'
 import type { Authorization } from './authorize.ts'
+import { factorsToShow } from './step-up.ts'
 
 /** What a person has to do before there is a code. */
 export type Question = 'sign-in' | 'select-account' | 'second-factor' | 'consent'
 
 export type Answer = { outcome: 'code'; code: string } | { outcome: 'ask'; question: Question }
+
+const secondFactors: readonly string[] = Object.values(methodOf)
 
 /** What `prompt=none` is told, which never asks anybody. */
 const unasked: Record<Question, FaultCode> = {
@@ -129,17 +133,20 @@ async function refuseImpossible(
 ): Promise<void> {
   if (question !== 'second-factor' || session === null) return
   const user = await findUser(ctx, session.userId)
-  const canStepUp = user?.factors.some(({ status }) => status === 'verified') ?? false
+  const canStepUp = user !== null && factorsToShow(ctx, user).length > 0
   if (!canStepUp) throw new Fault('unmet_authentication_requirements', { back })
 }
 
-function authenticatedAt(session: Session): Date {
-  return session.amr[0]?.at ?? session.createdAt
+/** When the user signed in. A second factor alone is no sign-in: it makes no session younger. */
+function authenticatedAt({ amr, createdAt }: Session): Date {
+  const first = amr.find(({ method }) => !secondFactors.includes(method))
+  return first?.at ?? createdAt
 }
 
 function issueCode(ctx: Tx, authorization: Authorization, session: Session) {
   const { application, back, scope, challenge, nonce, wantsAuthTime, wantsAcr, claims } =
     authorization
+  const { keyThumbprint } = authorization
   return createCode(ctx, {
     sessionId: session.id,
     applicationId: application.id,
@@ -152,6 +159,7 @@ function issueCode(ctx: Tx, authorization: Authorization, session: Session) {
       challenge,
       nonce,
       wantsAuthTime,
+      ...(keyThumbprint !== null && { jkt: keyThumbprint }),
       ...(wantsAcr && { acr: session.aal }),
       ...(claims.idToken.length > 0 && { idTokenClaims: claims.idToken }),
       ...(claims.userInfo.length > 0 && { userInfoClaims: claims.userInfo }),

@@ -34,6 +34,8 @@ export interface InteractionState {
   proof?: Proof
   /** The session of this browser that the user chose to go on with. */
   selected?: string
+  /** The code that a phone was sent. */
+  challenge?: { factorId: string; id: string }
   /** What the user is asked to allow the application. */
   wish?: Consent
   /** The user who said yes to what the application asks for. */
@@ -124,7 +126,7 @@ export async function updateInteraction(
 export async function answerInteraction(
   ctx: Tx,
   { id, browser }: { id: string; browser: string },
-  answer: Pick<InteractionState, 'selected' | 'wish' | 'consented' | 'isDenied'>,
+  answer: Pick<InteractionState, 'selected' | 'challenge' | 'wish' | 'consented' | 'isDenied'>,
 ): Promise<boolean> {
   const { rows } = await sql`
     update idp.interactions set state = state || ${json(answer)}, expires_at = ${sqlAfter(ctx, interactionLifetime)}

@@ -109,6 +109,17 @@ export const en = {
     other: 'Use another account',
   },
 
+  secondFactor: {
+    title: 'Confirm that it is you',
+    totp: 'Type the code that your authenticator app shows now.',
+    phone: 'We can send a code to your phone that ends in {digits}.',
+    sent: 'We sent a code to your phone that ends in {digits}.',
+    send: 'Send a code',
+    useApp: 'Use my authenticator app',
+    useNamed: 'Use {name}',
+    usePhone: 'Use my phone that ends in {digits}',
+  },
+
   consent: {
     title: 'Allow {app}?',
     lead: '{app} asks to use your account. If you allow it, it can:',

@@ -107,6 +107,17 @@ export const ja: Words = {
     other: '別のアカウントを使う',
   },
 
+  secondFactor: {
+    title: 'ご本人の確認',
+    totp: '認証アプリに表示されているコードを入力してください。',
+    phone: '末尾が {digits} の電話番号にコードを送信できます。',
+    sent: '末尾が {digits} の電話番号にコードを送信しました。',
+    send: 'コードを送信',
+    useApp: '認証アプリを使う',
+    useNamed: '{name} を使う',
+    usePhone: '末尾が {digits} の電話番号を使う',
+  },
+
   consent: {
     title: '{app} を許可しますか',
     lead: '{app} があなたのアカウントの利用を求めています。許可すると、次のことができるようになります。',

@@ -53,12 +53,16 @@ ${mistake('password', problem)}</div>`
 }
 
 /** One field, never six boxes: pasting, autofill, screen readers and full-width digits all work. */
-export function codeField(frame: Frame, problem: Problem | null): Html {
+export function codeField(
+  frame: Frame,
+  problem: Problem | null,
+  hint: string | null = frame.words.field.codeHint,
+): Html {
   const { words } = frame
   return html`<div class="field">
 <label for="code">${words.field.code}</label>
-<input id="code" name="code" type="text" inputmode="numeric" autocomplete="one-time-code" pattern="[0-9０-９ ]*" maxlength="12" enterkeyhint="done" required autofocus${described('code', problem, 'code-hint')}>
-<p class="hint" id="code-hint">${words.field.codeHint}</p>
+<input id="code" name="code" type="text" inputmode="numeric" autocomplete="one-time-code" pattern="[0-9０-９ ]*" maxlength="12" enterkeyhint="done" required autofocus${described('code', problem, hint === null ? '' : 'code-hint')}>
+${hint !== null && html`<p class="hint" id="code-hint">${hint}</p>`}
 ${mistake('code', problem)}</div>`
 }
 

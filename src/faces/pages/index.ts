@@ -29,6 +29,7 @@ import {
   submitPasskeys,
 } from './passkeys.ts'
 import { isOwnForm } from './same-origin.ts'
+import { openSecondFactor, submitSecondFactor } from './second-factor.ts'
 import { type Fields, type Form, type Step, steps } from './steps.ts'
 import { go, keepBrowser, type Page, show, type Visit, visit } from './visit.ts'
 
@@ -53,6 +54,8 @@ export function pages(): Hono<Env> {
   app.post('/select-account', (c) => safely(c, () => own(c, submitChooser)))
   app.get('/consent', (c) => safely(c, () => openConsent(c)))
   app.post('/consent', (c) => safely(c, () => own(c, submitConsent)))
+  app.get('/sign-in/second-factor', (c) => safely(c, () => openSecondFactor(c)))
+  app.post('/sign-in/second-factor', (c) => safely(c, () => own(c, submitSecondFactor)))
   app.get('/message', (c) => safely(c, () => openMessage(c, c.req.query('about') ?? '')))
   app.get('/signed-out', (c) => safely(c, () => openMessage(c, 'signed-out')))
   app.get('/error', (c) => safely(c, () => openError(c)))

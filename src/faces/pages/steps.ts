@@ -61,6 +61,7 @@ type Field =
   | 'passkey'
   | 'question'
   | 'session'
+  | 'factor'
 
 const signIn: Pick<Step, 'start' | 'check'> = {
   start: '/sign-in',
