@@ -8,6 +8,8 @@ create table idp.resources (
   is_default boolean not null default false,
   -- Seconds.
   access_token_ttl integer not null default 3600 check (access_token_ttl > 0),
+  -- What its tokens are signed with; null for the provider's own choice.
+  signing_algorithm text check (signing_algorithm in ('ES256', 'ES384', 'RS256', 'EdDSA')),
   created_at timestamptz not null default now()
 );
 -- There is one default at most.

@@ -129,8 +129,3 @@ function isUnder(
   ]
   return lists.flat().some((one) => one.resource === indicator && one.name === name)
 }
-
-/** As it was before there were API resources; goes when the authorization endpoint reads wishes. */
-export function unknownResource(asked: readonly string[]): string | null {
-  return asked.find((resource) => resource !== organizationsResource) ?? null
-}

@@ -2,7 +2,10 @@ import type { Context } from '../base/context.ts'
 import { signJwt } from '../base/jwt.ts'
 import { hour, second, unixSeconds } from '../base/time.ts'
 import type { Application } from '../model/application.ts'
-import { signingKey } from '../model/key.ts'
+import type { Granted } from '../model/grant.ts'
+import { defaultAlgorithm, signingKeyFor } from '../model/key.ts'
+import { findCatalog } from '../model/resource.ts'
+import type { Target } from '../model/rights.ts'
 import { createAccessToken } from '../model/token.ts'
 import type { ActingParty, Confirmation, OpaqueToken } from '../model/token-row.ts'
 import { issuerOf } from './authorize.ts'
@@ -15,11 +18,11 @@ export interface Minting {
   /** Who asked for it. */
   application: Application
   /** The user whom it speaks for, and the grant that it falls with; null when the application speaks for itself. */
-  holder: { userId: string; grantId: string } | null
+  holder: Granted | null
   /** Checked already: neither asked too wide nor beyond anybody's roles. */
   scope: string
-  /** What it is for: a JWT for this audience (RFC 9068). Null is an opaque token, for our own user info. */
-  audience: { name: string; lifetime: number; claims: Record<string, unknown> } | null
+  /** What it is for: then it is a JWT (RFC 9068). Null is an opaque token, for our own user info. */
+  target: Target | null
   /** The key that it is bound to (RFC 9449): then its type is DPoP. */
   cnf: Confirmation | null
   /** Who acts in the holder's name (RFC 8693). */
@@ -41,7 +44,7 @@ export interface Minted {
  * grant is committed, never in a transaction.
  */
 export async function mintAccessToken(ctx: Context, minting: Minting): Promise<Minted> {
-  if (minting.audience !== null) return sign(ctx, minting, minting.audience)
+  if (minting.target !== null) return sign(ctx, minting, minting.target)
   const opaque = opaqueToken(ctx, minting)
   const { application, holder, scope } = minting
   const grantId = holder?.grantId ?? null
@@ -73,34 +76,58 @@ function mintedOf({ value, lifetime, cnf }: OpaqueToken, scope: string): Minted 
   return { value, type: typeOf(cnf), lifetime, scope }
 }
 
-function lifetimeFor(_application: Application): number {
-  return accessTokenLifetime
+function lifetimeFor({ customClientMetadata: { accessTokenTtl } }: Application): number {
+  return accessTokenTtl === undefined ? accessTokenLifetime : accessTokenTtl * second
 }
 
-async function sign(
-  ctx: Context,
-  { application, holder, scope, cnf, act }: Minting,
-  { name, lifetime, claims }: NonNullable<Minting['audience']>,
-): Promise<Minted> {
+/** An organization as an audience, in Logto's words. */
+const organizationAudience = (id: string) => `urn:logto:organization:${id}`
+
+async function sign(ctx: Context, minting: Minting, target: Target): Promise<Minted> {
+  const { application, holder, scope, cnf, act } = minting
+  const { indicator, organizationId } = target
+  const resource = (await findCatalog(ctx)).resources.get(indicator ?? '') ?? null
+  const own = lifetimeFor(application)
+  // An application may shorten what an API allows, and not lengthen it.
+  const lifetime = resource === null ? own : shorter(resource.accessTokenLifetime, application)
   const now = unixSeconds(ctx.now())
-  const token = signJwt(
-    await signingKey(ctx, 'oidc'),
-    {
-      ...claims,
-      jti: ctx.random.token(),
-      sub: holder?.userId ?? application.id,
-      iat: now,
-      exp: now + lifetime / second,
-      scope,
-      client_id: application.id,
-      iss: issuerOf(ctx),
-      aud: name,
-      ...(cnf !== null && { cnf }),
-      ...(act !== null && { act }),
-    },
-    'at+jwt',
+  const key = await signingKeyFor(ctx, 'oidc', resource?.signingAlgorithm ?? defaultAlgorithm.oidc)
+  const claims = {
+    jti: tokenId(ctx, holder?.grantId ?? null),
+    sub: holder?.user.id ?? application.id,
+    iat: now,
+    exp: now + Math.floor(lifetime / second),
+    scope,
+    client_id: application.id,
+    iss: issuerOf(ctx),
+    aud: indicator ?? organizationAudience(organizationId ?? ''),
+    ...(indicator !== null && organizationId !== null && { organization_id: organizationId }),
+    ...(holder !== null && holder.acr !== null && { acr: holder.acr }),
+    ...(holder?.wantsAuthTime && { auth_time: unixSeconds(holder.authenticatedAt) }),
+    ...(cnf !== null && { cnf }),
+    ...(act !== null && { act }),
+  }
+  return { value: signJwt(key, claims, 'at+jwt'), type: typeOf(cnf), lifetime, scope }
+}
+
+function shorter(lifetime: number, { customClientMetadata: { accessTokenTtl } }: Application) {
+  return accessTokenTtl === undefined ? lifetime : Math.min(lifetime, accessTokenTtl * second)
+}
+
+/** The grant stands in the token's id, so that a JWT can be asked about, though nothing is kept of it. */
+function tokenId(ctx: Context, grantId: string | null): string {
+  const chance = Buffer.from(ctx.random.bytes(16))
+  if (grantId === null) return chance.toString('base64url')
+  return Buffer.concat([Buffer.from(grantId.replaceAll('-', ''), 'hex'), chance]).toString(
+    'base64url',
   )
-  return { value: token, type: typeOf(cnf), lifetime, scope }
+}
+
+/** The grant that a token's id names; null for an application's own. */
+export function grantIdOf(jti: string): string | null {
+  const hex = Buffer.from(jti, 'base64url').toString('hex')
+  if (hex.length !== 64) return null
+  return hex.slice(0, 32).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
 }
 
 function typeOf(cnf: Confirmation | null): Minted['type'] {

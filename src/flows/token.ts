@@ -1,8 +1,22 @@
+import { z } from 'zod'
 import { actingAs, type Context } from '../base/context.ts'
 import { Fault } from '../base/fault.ts'
+import { second } from '../base/time.ts'
 import { type Application, isPublic } from '../model/application.ts'
 import type { Granted } from '../model/grant.ts'
-import { findToken, findTokenUser, revokeToken, type TokenFacts } from '../model/token.ts'
+import { verifyIssued } from '../model/key.ts'
+import {
+  findSignedToken,
+  findToken,
+  findTokenUser,
+  revokeSignedToken,
+  revokeToken,
+  type SignedToken,
+  type TokenFacts,
+} from '../model/token.ts'
+import type { ActingParty, Confirmation } from '../model/token-row.ts'
+import { issuerOf } from './authorize.ts'
+import { grantIdOf } from './mint.ts'
 
 /**
  * What a token is worth. An application hears of its own; one for machines, of all: it is the API that the others call.
@@ -15,7 +29,11 @@ export async function introspectToken(
 ): Promise<TokenFacts | null> {
   if (isPublic(application)) throw new Fault('invalid_client', { problem: 'secret-missing' })
   const owner = application.type === 'MachineToMachine' ? null : application.id
-  return findToken(ctx, token, owner)
+  if (!looksSigned(token)) return findToken(ctx, token, owner)
+  const signed = await readSigned(ctx, token)
+  if (signed === null || (owner !== null && owner !== signed.applicationId)) return null
+  const alive = await findSignedToken(ctx, signed)
+  return alive === null ? null : { ...signed.facts, ...alive }
 }
 
 /** Revokes a token and all of its grant. Another application's, and one that is none, changes nothing (RFC 7009 § 2.2). */
@@ -25,13 +43,81 @@ export async function revokeApplicationToken(
   token: string,
 ): Promise<void> {
   const acting = actingAs(ctx, { kind: 'application', applicationId: application.id })
-  await revokeToken(acting, token, application.id)
+  if (!looksSigned(token)) {
+    await revokeToken(acting, token, application.id)
+    return
+  }
+  const signed = await readSigned(ctx, token)
+  if (signed?.applicationId === application.id) await revokeSignedToken(acting, signed)
 }
 
-/** The user whom an access token speaks for. Throws `invalid_token`, and `insufficient_scope` without `openid`. */
-export async function whoHolds(ctx: Context, token: string): Promise<Granted> {
+/** Ours are opaque, or have the three parts of a JWT. */
+function looksSigned(token: string): boolean {
+  return token.includes('.')
+}
+
+/** An access token that we signed and that has not expired (RFC 9068 § 4); an ID token is none. */
+async function readSigned(
+  ctx: Context,
+  token: string,
+): Promise<(SignedToken & { facts: Omit<TokenFacts, 'username'> }) | null> {
+  const read = await verifyIssued(ctx, 'oidc', { token, at: ctx.now() })
+  if (read.outcome !== 'valid' || read.header.typ !== 'at+jwt') return null
+  const parsed = accessTokenClaims.safeParse(read.claims)
+  if (!parsed.success || parsed.data.iss !== issuerOf(ctx)) return null
+  const {
+    jti,
+    sub,
+    client_id: applicationId,
+    scope,
+    aud,
+    iat,
+    exp,
+    organization_id,
+    cnf,
+    act,
+  } = parsed.data
+  const userId = sub === applicationId ? null : sub
+  const grantId = grantIdOf(jti)
+  if (userId !== null && grantId === null) return null
+  const expiresAt = new Date(exp * second)
+  const facts = {
+    ...{ kind: 'access' as const, applicationId, userId, scope, audience: aud, expiresAt },
+    organizationId: organization_id ?? null,
+    createdAt: new Date(iat * second),
+    cnf: cnf ?? null,
+    act: act ?? null,
+  }
+  return { token, grantId: userId === null ? null : grantId, applicationId, expiresAt, facts }
+}
+
+const actingParty: z.ZodType<ActingParty> = z.lazy(() =>
+  z.object({ sub: z.string(), act: actingParty.optional() }),
+)
+
+const accessTokenClaims = z.object({
+  ...{ jti: z.string(), sub: z.string(), client_id: z.string(), scope: z.string() },
+  ...{ aud: z.string(), iss: z.string(), iat: z.number(), exp: z.number() },
+  organization_id: z.string().optional(),
+  cnf: z.object({ jkt: z.string() }).optional(),
+  act: actingParty.optional(),
+})
+
+/**
+ * The user whom an access token speaks for. `holder` is the key that was proved beside it: a token that is bound to
+ * another one or to none is refused, and so is a bound one without (RFC 9449 § 7.2). Throws `invalid_token`, and
+ * `insufficient_scope` without `openid`.
+ */
+export async function whoHolds(
+  ctx: Context,
+  token: string,
+  holder: Confirmation | null,
+): Promise<Granted> {
   const granted = await findTokenUser(ctx, token)
-  if (granted === null) throw new Fault('invalid_token')
+  const scheme = holder !== null || (granted !== null && granted.cnf !== null) ? 'DPoP' : 'Bearer'
+  if (granted === null || granted.cnf?.jkt !== holder?.jkt) {
+    throw new Fault('invalid_token', { scheme })
+  }
   if (!granted.grantedScope.split(' ').includes('openid')) {
     throw new Fault('insufficient_scope', { scope: 'openid' })
   }

@@ -52,6 +52,8 @@ const oidcClientMetadata = z.strictObject({
 
 const customClientMetadata = z.strictObject({
   corsAllowedOrigins: z.array(origin).optional(),
+  /** Seconds; of a token for an API, the shorter of this and the API's own. */
+  accessTokenTtl: z.number().int().min(1).optional(),
   /** Seconds. */
   idTokenTtl: z.number().int().min(1).optional(),
   /** Seconds; Logto's old name, which the days go before. */

@@ -58,6 +58,8 @@ export const newResource = z.strictObject({
     .min(1)
     .max(30 * 24 * 3600)
     .default(3600),
+  /** Null signs as the provider signs by itself. */
+  signingAlgorithm: z.enum(['ES256', 'ES384', 'RS256', 'EdDSA']).nullable().default(null),
   scopes: z.array(z.strictObject({ name: scopeName, description })).default([]),
 })
 

@@ -1,6 +1,8 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Tx } from '../base/context.ts'
 import { sqlNow } from './clock.ts'
+import { recordingOf } from './event.ts'
+import { noRights, type Rights } from './rights.ts'
 import type { User } from './user.ts'
 import { toUser, type UserRow } from './user-row.ts'
 
@@ -11,32 +13,52 @@ import { toUser, type UserRow } from './user-row.ts'
 export interface Granted {
   grantId: string
   user: User
-  sessionId: string
+  /** Null where no sign-in stands behind it: an exchanged token. */
+  sessionId: string | null
   applicationId: string
-  /** All that was granted. */
+  /** What was granted of the user's own data. */
   grantedScope: string
+  /** Names of scopes of APIs and organizations that were asked for; what a token has of them, the user's roles decide. */
+  apiScopes: readonly string[]
+  rights: Rights
   /** When the user last proved who they are. */
   authenticatedAt: Date
   /** The nonce of the authorization request; only with its code. */
   nonce: string | null
   wantsAuthTime: boolean
+  /** The key that the access token is bound to (RFC 9449). */
+  cnf: { jkt: string } | null
+  /** What the ID token has to say of the assurance; null where nobody asked. */
+  acr: string | null
+  /** Names of claims that were asked for beside those of the scope. */
+  idTokenClaims: readonly string[]
+  userInfoClaims: readonly string[]
 }
 
 /** Columns of a grant beside those of its user, named so that none hides another. */
 export interface GrantedRow {
   grant_id: string
-  granted_session_id: string
+  granted_session_id: string | null
   granted_application_id: string
   granted_scope: string
+  granted_api_scopes: string[]
+  rights: Rights | null
   granted_at: Date
-  granted_details: { nonce?: string | null; wantsAuthTime?: boolean }
+  granted_details: {
+    nonce?: string | null
+    wantsAuthTime?: boolean
+    cnf?: { jkt: string }
+    acr?: string
+    idTokenClaims?: string[]
+    userInfoClaims?: string[]
+  }
 }
 
-/** These columns from a common table expression with those of `idp.grants`, `scope` and `token_details`. */
+/** These columns but the rights, from a common table expression with those of `idp.grants`, `scope` and `token_details`. */
 export function grantedColumns(source: string): RawBuilder<unknown> {
   const from = (column: string) => sql.ref(`${source}.${column}`)
   return sql`${from('grant_id')}, ${from('session_id')} as granted_session_id, ${from('application_id')} as granted_application_id,
-    ${from('scope')} as granted_scope, ${from('authenticated_at')} as granted_at, ${from('token_details')} as granted_details`
+    ${from('scope')} as granted_scope, ${from('api_scopes')} as granted_api_scopes, ${from('authenticated_at')} as granted_at, ${from('token_details')} as granted_details`
 }
 
 export function toGranted(row: UserRow & GrantedRow): Granted {
@@ -46,9 +68,15 @@ export function toGranted(row: UserRow & GrantedRow): Granted {
     sessionId: row.granted_session_id,
     applicationId: row.granted_application_id,
     grantedScope: row.granted_scope,
+    apiScopes: row.granted_api_scopes,
+    rights: row.rights ?? noRights,
     authenticatedAt: row.granted_at,
     nonce: row.granted_details.nonce ?? null,
     wantsAuthTime: row.granted_details.wantsAuthTime ?? false,
+    cnf: row.granted_details.cnf ?? null,
+    acr: row.granted_details.acr ?? null,
+    idTokenClaims: row.granted_details.idTokenClaims ?? [],
+    userInfoClaims: row.granted_details.userInfoClaims ?? [],
   }
 }
 
@@ -56,4 +84,37 @@ export function toGranted(row: UserRow & GrantedRow): Granted {
 export function isLive(ctx: Tx): RawBuilder<boolean> {
   return sql<boolean>`(s.not_after is null or s.not_after > ${sqlNow(ctx)}) and u.deleted_at is null
     and (u.banned_until is null or u.banned_until <= ${sqlNow(ctx)})`
+}
+
+/**
+ * Writes a grant of its own for a user, with a session behind it or none, and returns its id; null when the session has
+ * ended or the user may not act. A code writes its grant itself; this is for what comes another way.
+ */
+export async function createGrant(
+  ctx: Tx,
+  grant: {
+    userId: string
+    sessionId: string | null
+    applicationId: string
+    scope: string
+    resources: readonly string[]
+    apiScopes: readonly string[]
+    authenticatedAt: Date
+  },
+): Promise<string | null> {
+  const { userId, sessionId, applicationId, scope, resources, apiScopes, authenticatedAt } = grant
+  const { rows } = await sql<{ id: string }>`
+    with holding as (
+      select u.id as user_id from auth.users u where u.id = ${userId} for key share of u),
+    held as (
+      select u.id as user_id, s.id as session_id from holding h join auth.users u on u.id = h.user_id
+        left join auth.sessions s on s.user_id = u.id and s.id = ${sessionId}::uuid
+      where (s.id is not null or ${sessionId === null}) and ${isLive(ctx)}),
+    granted as (
+      insert into idp.grants (id, user_id, session_id, application_id, scope, resources, api_scopes, authenticated_at, created_at)
+      select ${ctx.random.uuid()}, user_id, session_id, ${applicationId}, ${scope}, ${[...resources]}::text[],
+        ${[...apiScopes]}::text[], ${authenticatedAt}, ${sqlNow(ctx)} from held returning *),
+    ${recordingOf(ctx, 'grant.created', 'granted')}
+    select id from granted`.execute(ctx.db)
+  return rows[0]?.id ?? null
 }

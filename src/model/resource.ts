@@ -14,6 +14,8 @@ export interface Resource {
   isDefault: boolean
   /** Milliseconds. */
   accessTokenLifetime: number
+  /** What its tokens are signed with; null for the provider's own choice. */
+  signingAlgorithm: 'ES256' | 'ES384' | 'RS256' | 'EdDSA' | null
   scopes: ResourceScope[]
 }
 
@@ -53,7 +55,7 @@ export function forgetCatalog(ctx: Tx): void {
 
 export async function listResources(ctx: Tx): Promise<Resource[]> {
   const { rows } = await sql<ResourceRow>`
-    select r.id, r.name, r.indicator, r.is_default, r.access_token_ttl,
+    select r.id, r.name, r.indicator, r.is_default, r.access_token_ttl, r.signing_algorithm,
       coalesce((select json_agg(json_build_object('id', s.id, 'name', s.name, 'description', s.description) order by s.name)
         from idp.scopes s where s.resource_id = r.id), '[]') as scopes
     from idp.resources r order by r.indicator`.execute(ctx.db)
@@ -62,13 +64,14 @@ export async function listResources(ctx: Tx): Promise<Resource[]> {
 
 /** Throws a ZodError on a wrong shape, and `conflict` where the indicator is taken. */
 export async function createResource(ctx: Tx, input: NewResource): Promise<string> {
-  const { name, indicator, isDefault, accessTokenTtl, scopes } = newResource.parse(input)
+  const { name, indicator, isDefault, accessTokenTtl, signingAlgorithm, scopes } =
+    newResource.parse(input)
   const id = ctx.random.id(21)
   if (isDefault) await clearDefault(ctx, id)
   const { rows } = await sql`
     with made as (
-      insert into idp.resources (id, name, indicator, is_default, access_token_ttl, created_at)
-      values (${id}, ${name}, ${indicator}, ${isDefault}, ${accessTokenTtl}, ${sqlNow(ctx)})
+      insert into idp.resources (id, name, indicator, is_default, access_token_ttl, signing_algorithm, created_at)
+      values (${id}, ${name}, ${indicator}, ${isDefault}, ${accessTokenTtl}, ${signingAlgorithm}, ${sqlNow(ctx)})
       on conflict (indicator) do nothing returning id),
     ${recording(ctx, [{ type: 'resource.created', details: { id, indicator } }], sql`exists (select from made)`)}
     select id from made`.execute(ctx.db)
@@ -80,7 +83,7 @@ export async function createResource(ctx: Tx, input: NewResource): Promise<strin
 
 /** Changes a resource; its scopes, where they are named, become exactly those. The indicator never changes. */
 export async function updateResource(ctx: Tx, id: string, change: ResourceChange): Promise<void> {
-  const { name, isDefault, accessTokenTtl, scopes } = newResource
+  const { name, isDefault, accessTokenTtl, signingAlgorithm, scopes } = newResource
     .omit({ indicator: true })
     .partial()
     .parse(change)
@@ -88,7 +91,8 @@ export async function updateResource(ctx: Tx, id: string, change: ResourceChange
   await sql`
     with changed as (
       update idp.resources set name = coalesce(${name ?? null}, name), is_default = coalesce(${isDefault ?? null}, is_default),
-        access_token_ttl = coalesce(${accessTokenTtl ?? null}, access_token_ttl)
+        access_token_ttl = coalesce(${accessTokenTtl ?? null}, access_token_ttl),
+        signing_algorithm = case when ${signingAlgorithm === undefined} then signing_algorithm else ${signingAlgorithm ?? null} end
       where id = ${id} returning id),
     ${recording(ctx, [{ type: 'resource.updated', details: { id, changed: Object.keys(change) } }], sql`exists (select from changed)`)}
     select 1`.execute(ctx.db)
@@ -136,6 +140,7 @@ interface ResourceRow {
   indicator: string
   is_default: boolean
   access_token_ttl: number
+  signing_algorithm: Resource['signingAlgorithm']
   scopes: ResourceScope[]
 }
 
@@ -146,6 +151,7 @@ function toResource(row: ResourceRow): Resource {
     indicator: row.indicator,
     isDefault: row.is_default,
     accessTokenLifetime: row.access_token_ttl * second,
+    signingAlgorithm: row.signing_algorithm,
     scopes: row.scopes,
   }
 }

@@ -30,6 +30,13 @@ export interface Rights {
   targetScopes: string[] | null
 }
 
+export const noRights: Rights = {
+  roles: null,
+  organizations: null,
+  organizationRoles: null,
+  targetScopes: null,
+}
+
 export const organizationsScope = 'urn:logto:scope:organizations'
 const organizationRolesScope = 'urn:logto:scope:organization_roles'
 

@@ -3,7 +3,8 @@ import type { Tx } from '../base/context.ts'
 import { sha256 } from '../base/crypto.ts'
 import { sqlAfter, sqlNow } from './clock.ts'
 import { recordingOf } from './event.ts'
-import { type Granted, isLive } from './grant.ts'
+import { type Granted, grantedColumns, isLive } from './grant.ts'
+import { rightsColumn, type Target, targetProblem } from './rights.ts'
 
 /** The key that a token is bound to (RFC 9449 § 6): who shows the token proves that they hold it. */
 export interface Confirmation {
@@ -13,7 +14,7 @@ export interface Confirmation {
 /** Who acts in the subject's name, and for whom they act in turn (RFC 8693 § 4.1). */
 export interface ActingParty {
   sub: string
-  act?: ActingParty
+  act?: ActingParty | undefined
 }
 
 /** An opaque access token of which the row is to be written. */
@@ -28,6 +29,10 @@ export interface OpaqueToken {
 /** What is to be written when a code or a refresh token is redeemed. */
 export interface Issue {
   applicationId: string
+  /** Somebody else's application gets what the user allowed it, and no more. */
+  isThirdParty: boolean
+  /** What the access token is for; null for our own user info. */
+  target: Target | null
   /** Null when the access token is a JWT, of which nothing is kept. */
   opaque: OpaqueToken | null
   /** Milliseconds. */
@@ -41,8 +46,17 @@ export interface Issue {
 /** What a client gets for its code or refresh token, beside the access token. */
 export interface Issued extends Granted {
   refreshToken: string | null
-  /** The scope of the access token, which may be narrower than the grant's. */
-  scope: string
+}
+
+/** Columns of an issued grant and of what its user may, from the expression that redeemed. */
+export function issuedColumns(source: string, issue: Issue): RawBuilder<unknown> {
+  const rights = rightsColumn({
+    scope: sql.ref(`${source}.scope`),
+    applicationId: sql.ref(`${source}.application_id`),
+    target: issue.target,
+    asker: issue,
+  })
+  return sql`${grantedColumns(source)}, ${rights}`
 }
 
 /**
@@ -54,8 +68,9 @@ export function held(
   { value, kind, issue }: { value: string; kind: 'code' | 'refresh'; issue: Issue },
 ): RawBuilder<unknown> {
   return sql`held as (
-    select t.hash, g.id as grant_id, g.user_id, g.session_id, g.application_id, g.authenticated_at
-    from idp.tokens t join idp.grants g on g.id = t.grant_id join auth.sessions s on s.id = g.session_id
+    select t.hash, t.scope, t.details as token_details, g.id as grant_id, g.user_id, g.session_id, g.application_id,
+      g.authenticated_at, g.api_scopes, ${targetProblem(issue.target, issue)} as problem
+    from idp.tokens t join idp.grants g on g.id = t.grant_id left join auth.sessions s on s.id = g.session_id
       join auth.users u on u.id = g.user_id
     where t.hash = ${sha256(value)} and t.kind = ${kind} and t.application_id = ${issue.applicationId}
       and ${isBoundTo(issue.cnf)} and ${isLive(ctx)}
@@ -100,13 +115,15 @@ export function detailsOf({ cnf, act }: Pick<OpaqueToken, 'cnf' | 'act'>): strin
   return JSON.stringify({ ...(cnf !== null && { cnf }), ...(act !== null && { act }) })
 }
 
-/** Deletes the grants of the tokens that `where` finds, or the tokens themselves where there is no grant. */
-export async function revoke(
+/**
+ * Deletes the grants of the tokens `t` that `where` finds, or the tokens themselves where there is no grant, as common
+ * table expressions; `revoked` has a row for each.
+ */
+export function revoking(
   ctx: Tx,
   { event, where }: { event: 'code.reused' | 'token.revoked'; where: RawBuilder<unknown> },
-): Promise<boolean> {
-  const { rows } = await sql`
-    with presented as (select t.hash, t.grant_id from idp.tokens t where ${where}),
+): RawBuilder<unknown> {
+  return sql`presented as (select t.hash, t.grant_id from idp.tokens t where ${where}),
     ungranted as (
       delete from idp.tokens t using presented where t.hash = presented.hash and presented.grant_id is null
       returning t.application_id, null::uuid as user_id, null::uuid as session_id),
@@ -114,7 +131,5 @@ export async function revoke(
       delete from idp.grants g using presented where g.id = presented.grant_id
       returning g.application_id, g.user_id, g.session_id),
     revoked as (select * from ungranted union all select * from grants),
-    ${recordingOf(ctx, event, 'revoked')}
-    select 1 from revoked`.execute(ctx.db)
-  return rows.length > 0
+    ${recordingOf(ctx, event, 'revoked')}`
 }

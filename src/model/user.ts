@@ -176,7 +176,10 @@ export async function createUser(ctx: Tx, user: NewUser): Promise<User> {
         ${JSON.stringify(user.metadata?.app ?? {})}::text::jsonb, ${JSON.stringify(user.metadata?.own ?? {})}::text::jsonb,
         ${user.isAnonymous ?? false}, ${user.isSso ?? false}, ${user.bannedUntil ?? null}, ${user.invited ? now : null},
         '', '', '', '', ${now}, ${now})
-      returning id)
+      returning id),
+    enrolled as (
+      insert into idp.user_roles (user_id, role_id)
+      select made.id, r.id from made, idp.roles r where r.is_default and r.type = 'User')
     insert into idp.profiles (user_id, username, name, avatar, details, custom_data, created_at, updated_at)
     select id, ${user.username ?? null}, ${user.name ?? null}, ${user.avatar ?? null},
       ${JSON.stringify(user.details ?? {})}::text::jsonb, ${JSON.stringify(user.customData ?? {})}::text::jsonb, ${now}, ${now}

@@ -25,7 +25,7 @@ const everything =
 describe('UserInfo', () => {
   test('tells all that the scopes allow, in Logto’s spelling', async () => {
     const at = await gate()
-    const { browser, user } = await person(at, {
+    const { browser, user, sessionId } = await person(at, {
       username: 'ann',
       avatar: 'https://example.com/a.png',
       phone: '14155553915',
@@ -64,7 +64,7 @@ describe('UserInfo', () => {
       organization_roles: [],
     }
     const now = Math.floor(at.scene.ctx.now().getTime() / 1000)
-    const token = { aud: 'shop', iss: issuer, iat: now, exp: now + 3600 }
+    const token = { aud: 'shop', iss: issuer, sid: sessionId, iat: now, exp: now + 3600 }
     expect(claimsOf(tokens.id_token)).toEqual({ ...profile, ...token })
     for (const answer of [
       await me(at, tokens.access_token),

@@ -260,7 +260,7 @@ describe('a refresh token', () => {
     const api = await refresh(at, whole.refresh_token, { resource: 'https://api.example.com' })
     expect(await verdict(api)).toBe('400 invalid_target')
     const member = await refresh(at, whole.refresh_token, { organization_id: 'o1' })
-    expect(await verdict(member)).toBe('403 access_denied')
+    expect(await verdict(member)).toBe('403 insufficient_scope')
     expect((await refresh(at, whole.refresh_token)).status).toBe(200)
   })
 

@@ -1,3 +1,4 @@
+import type { Granted } from '../../model/grant.ts'
 import type { User } from '../../model/user.ts'
 
 type Claims = Record<string, unknown>
@@ -16,37 +17,65 @@ const profileDetails = [
   'locale',
 ]
 
-/** The claims of an ID token by scope, as Logto has them. */
-export function idTokenClaims(user: User, scope: string): Claims {
-  const granted = new Set(scope.split(' '))
-  return {
-    ...(granted.has('profile') && profileClaims(user)),
-    ...(granted.has('email') && {
-      email: user.email,
-      email_verified: user.email !== null && user.emailVerifiedAt !== null,
-    }),
-    ...(granted.has('phone') && {
-      phone_number: user.phone,
-      phone_number_verified: user.phone !== null && user.phoneVerifiedAt !== null,
-    }),
-    ...(granted.has('address') &&
-      isObject(user.details.address) && { address: user.details.address }),
-    // There are no roles and organizations yet, so everybody has none.
-    ...(granted.has('roles') && { roles: [] }),
-    ...(granted.has('urn:logto:scope:organizations') && { organizations: [] }),
-    ...(granted.has('urn:logto:scope:organization_roles') && { organization_roles: [] }),
-  }
+/** What the claims are told of: the user as they are now, and what was granted. */
+type Told = Pick<Granted, 'user' | 'grantedScope' | 'rights'>
+
+/** The claims of an ID token by scope, as Logto has them, and those that were asked for by name. */
+export function idTokenClaims(granted: Granted): Claims {
+  return { ...ownClaims(granted), ...named(granted.user, granted.idTokenClaims) }
 }
 
 /** The same for UserInfo, which tells more. */
-export function userInfoClaims(user: User, scope: string): Claims {
-  const granted = new Set(scope.split(' '))
+export function userInfoClaims(granted: Granted): Claims {
+  const { user, grantedScope, rights } = granted
+  const scopes = new Set(grantedScope.split(' '))
   return {
     sub: user.id,
-    ...idTokenClaims(user, scope),
-    ...(granted.has('custom_data') && { custom_data: user.customData }),
-    ...(granted.has('identities') && { identities: identitiesOf(user), sso_identities: [] }),
-    ...(granted.has('urn:logto:scope:organizations') && { organization_data: [] }),
+    ...ownClaims(granted),
+    ...named(user, granted.userInfoClaims),
+    ...(scopes.has('custom_data') && { custom_data: user.customData }),
+    ...(scopes.has('identities') && { identities: identitiesOf(user), sso_identities: [] }),
+    ...(rights.organizations !== null && { organization_data: rights.organizations }),
+  }
+}
+
+function ownClaims({ user, grantedScope, rights }: Told): Claims {
+  return {
+    ...standardClaims(user, new Set(grantedScope.split(' '))),
+    ...(rights.roles !== null && { roles: rights.roles }),
+    ...(rights.organizations !== null && {
+      organizations: rights.organizations.map(({ id }) => id),
+    }),
+    ...(rights.organizationRoles !== null && { organization_roles: rights.organizationRoles }),
+  }
+}
+
+const standardScopes: ReadonlySet<string> = new Set(['profile', 'email', 'phone', 'address'])
+
+/** Claims that the `claims` parameter names, whatever the scope (OpenID Connect Core § 5.5); none that is absent. */
+function named(user: User, names: readonly string[]): Claims {
+  if (names.length === 0) return {}
+  const all = standardClaims(user, standardScopes)
+  return Object.fromEntries(
+    names
+      .filter((name) => Object.hasOwn(all, name) && all[name] !== null)
+      .map((name) => [name, all[name]]),
+  )
+}
+
+function standardClaims(user: User, scopes: ReadonlySet<string>): Claims {
+  return {
+    ...(scopes.has('profile') && profileClaims(user)),
+    ...(scopes.has('email') && {
+      email: user.email,
+      email_verified: user.email !== null && user.emailVerifiedAt !== null,
+    }),
+    ...(scopes.has('phone') && {
+      phone_number: user.phone,
+      phone_number_verified: user.phone !== null && user.phoneVerifiedAt !== null,
+    }),
+    ...(scopes.has('address') &&
+      isObject(user.details.address) && { address: user.details.address }),
   }
 }
 

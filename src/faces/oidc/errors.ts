@@ -200,7 +200,7 @@ const said: Record<FaultCode, Said> = {
   insufficient_scope: {
     status: 403,
     error: 'insufficient_scope',
-    description: 'The access token lacks the scope openid.',
+    description: 'A scope that this needs was not granted.',
   },
   connector_not_found: ours,
   connector_invalid_config: ours,
@@ -265,20 +265,24 @@ export function answerError(c: HonoContext, error: unknown, issuer: string): Res
   if (typeof details.retryAfter === 'number') {
     c.header('retry-after', String(Math.ceil(details.retryAfter / second)))
   }
-  const challenge = challengeOf(found, issuer, details.isBare === true)
+  const challenge = challengeOf(found, issuer, details)
   if (challenge !== null) c.header('www-authenticate', challenge)
   return c.json(errorBody(found), found.status)
 }
 
-function challengeOf({ error, description }: Said, issuer: string, isBare: boolean): string | null {
+function challengeOf(
+  { error, description }: Said,
+  issuer: string,
+  details: Readonly<Record<string, unknown>>,
+): string | null {
   switch (error) {
     case 'invalid_client':
       return `Basic realm="${issuer}", charset="UTF-8"`
     case 'invalid_token':
     case 'insufficient_scope': {
       // Who showed no token at all is told no error (RFC 6750 § 3.1).
-      if (isBare) return `Bearer realm="${issuer}"`
-      const scope = error === 'insufficient_scope' ? ', scope="openid"' : ''
+      if (details.isBare === true) return `Bearer realm="${issuer}"`
+      const scope = typeof details.scope === 'string' ? `, scope="${details.scope}"` : ''
       return `Bearer realm="${issuer}", error="${error}", error_description="${description}"${scope}`
     }
     default:

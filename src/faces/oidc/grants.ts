@@ -27,8 +27,8 @@ const exchanges: Record<GrantType, Exchange> = {
       refreshToken: required(form, 'refresh_token'),
       scope: scopeOf(form),
     }),
-  client_credentials: (ctx, { application, request }) =>
-    issueClientToken(ctx, application, request),
+  client_credentials: (ctx, { application, form, request }) =>
+    issueClientToken(ctx, application, { ...request, scope: scopeOf(form) }),
 }
 
 export const grantTypes = Object.keys(exchanges)

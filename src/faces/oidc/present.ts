@@ -35,10 +35,11 @@ async function idTokenOf(
   const now = unixSeconds(ctx.now())
   const algorithm = oidcClientMetadata.idTokenSignedResponseAlg ?? defaultAlgorithm.oidc
   return signJwt(await signingKeyFor(ctx, 'oidc', algorithm), {
-    ...idTokenClaims(granted.user, granted.grantedScope),
+    ...idTokenClaims(granted),
     sub: granted.user.id,
     // What a logout token will name (OpenID Connect Back-Channel Logout 1.0 § 2.4).
-    sid: granted.sessionId,
+    ...(granted.sessionId !== null && { sid: granted.sessionId }),
+    ...(granted.acr !== null && { acr: granted.acr }),
     ...(granted.nonce !== null && { nonce: granted.nonce }),
     ...(granted.wantsAuthTime && { auth_time: unixSeconds(granted.authenticatedAt) }),
     aud: id,
@@ -60,6 +61,10 @@ export function introspectionJson(ctx: Context, facts: TokenFacts | null): Recor
     iat: unixSeconds(facts.createdAt),
     iss: issuerOf(ctx),
     scope: facts.scope,
-    token_type: facts.kind === 'access' ? 'Bearer' : 'refresh_token',
+    ...(facts.audience !== null && { aud: facts.audience }),
+    ...(facts.organizationId !== null && { organization_id: facts.organizationId }),
+    ...(facts.cnf !== null && { cnf: facts.cnf }),
+    ...(facts.act !== null && { act: facts.act }),
+    token_type: facts.kind === 'refresh' ? 'refresh_token' : facts.cnf === null ? 'Bearer' : 'DPoP',
   }
 }

@@ -43,7 +43,7 @@ export async function userInfo(c: Call): Promise<Response> {
   const granted = await whoHolds(ctx, await bearerOf(c))
   const application = await findApplication(ctx, granted.applicationId)
   if (application !== null) c.set('application', application)
-  return answer(c, userInfoClaims(granted.user, granted.grantedScope))
+  return answer(c, userInfoClaims(granted))
 }
 
 /** Who asks, by the form of a request that only applications make. */

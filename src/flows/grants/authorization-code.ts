@@ -2,15 +2,17 @@ import { createHash } from 'node:crypto'
 import type { Context } from '../../base/context.ts'
 import { Fault } from '../../base/fault.ts'
 import type { Application } from '../../model/application.ts'
-import { redeemCode, revokeReusedCode } from '../../model/code.ts'
+import { redeemCode, refuseCode } from '../../model/code.ts'
 import { finishAccessToken, opaqueToken } from '../mint.ts'
 import {
   actingFor,
-  checkAudience,
   issueFor,
   mayUse,
+  refuseTarget,
   type TokenRequest,
   type TokenSet,
+  targetOf,
+  targetScope,
 } from './grant-type.ts'
 
 /** Redeems an authorization code: exactly once, with its verifier, by the application that it was made for. */
@@ -20,13 +22,14 @@ export async function redeemAuthorizationCode(
   asked: TokenRequest & { code: string; redirectUri: string; codeVerifier: string | null },
 ): Promise<TokenSet> {
   mayUse(application, 'authorization_code')
-  checkAudience(asked)
   const { code, redirectUri, codeVerifier, cnf } = asked
-  const acting = actingFor(ctx, application)
   const challenge = codeVerifier === null ? null : challengeOf(codeVerifier)
-  const opaque = opaqueToken(ctx, { application, cnf, act: null })
+  const target = await targetOf(ctx, asked)
+  const acting = actingFor(ctx, application)
+  const opaque = target === null ? opaqueToken(ctx, { application, cnf, act: null }) : null
+  const issue = issueFor(application, asked, { target, opaque })
   const issued = await redeemCode(acting, code, {
-    ...issueFor(application, asked, opaque),
+    ...issue,
     redirectUri,
     challenge,
     alwaysRefresh:
@@ -34,14 +37,18 @@ export async function redeemAuthorizationCode(
       application.customClientMetadata.alwaysIssueRefreshToken === true,
   })
   if (issued === null) {
-    await revokeReusedCode(acting, code, application.id)
-    throw new Fault('invalid_grant')
+    const problem = await refuseCode(acting, code, issue)
+    throw problem === null ? new Fault('invalid_grant') : refuseTarget(problem, target)
   }
-  const { user, grantId, scope, refreshToken } = issued
-  const access = await finishAccessToken(ctx, opaque, {
-    ...{ application, holder: { userId: user.id, grantId }, scope, audience: null, cnf, act: null },
+  const access = await finishAccessToken(acting, opaque, {
+    application,
+    holder: issued,
+    scope: target === null ? issued.grantedScope : targetScope(issued, []),
+    target,
+    cnf,
+    act: null,
   })
-  return { access, refreshToken, granted: issued }
+  return { access, refreshToken: issued.refreshToken, granted: issued }
 }
 
 /** RFC 7636 § 4.2: S256 only. A verifier of another form fits no challenge. */

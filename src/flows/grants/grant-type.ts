@@ -3,8 +3,10 @@ import { Fault } from '../../base/fault.ts'
 import { day, second } from '../../base/time.ts'
 import { type Application, isPublic } from '../../model/application.ts'
 import type { Granted } from '../../model/grant.ts'
+import { findCatalog } from '../../model/resource.ts'
+import { organizationsScope, type Target, type TargetProblem } from '../../model/rights.ts'
 import type { Confirmation, Issue, OpaqueToken } from '../../model/token-row.ts'
-import { unknownResource } from '../consent.ts'
+import { targetResource } from '../consent.ts'
 import type { Minted } from '../mint.ts'
 
 /** The grant types that we know; each has a file of its own in this folder. */
@@ -36,23 +38,60 @@ export function mayUse({ type }: Application, grantType: GrantType): void {
   }
 }
 
-/** Nobody is a member of an organization that does not exist, and no token is for an unknown resource. */
-export function checkAudience({ resources, organizationId }: TokenRequest): void {
-  const unknown = unknownResource(resources)
-  if (unknown !== null) throw new Fault('invalid_target', { resource: unknown })
-  if (organizationId !== null) throw new Fault('access_denied', { organizationId })
+/** What the access token is asked for; null for our own user info. Throws `invalid_target`. */
+export async function targetOf(
+  ctx: Context,
+  { resources, organizationId }: TokenRequest,
+): Promise<Target | null> {
+  const indicator = await targetResource(ctx, resources)
+  return indicator === null && organizationId === null ? null : { indicator, organizationId }
+}
+
+/** A grant that gives no token for this target, as the application is told. */
+export function refuseTarget(problem: TargetProblem, target: Target | null): Fault {
+  const { indicator, organizationId } = target ?? { indicator: null, organizationId: null }
+  switch (problem) {
+    case 'resource-not-granted':
+      return new Fault('invalid_target', { resource: indicator })
+    case 'organizations-not-granted':
+      return new Fault('insufficient_scope', { scope: organizationsScope })
+    case 'not-a-member':
+      return new Fault('access_denied', { organizationId })
+  }
+}
+
+/** The names of scopes among what was asked that are none of the user's own data. */
+export async function apiScopesOf(ctx: Context, asked: readonly string[]): Promise<string[]> {
+  if (asked.length === 0) return []
+  const { resources, organizationScopes } = await findCatalog(ctx)
+  const known = new Set(organizationScopes)
+  for (const { scopes } of resources.values()) for (const { name } of scopes) known.add(name)
+  return [...new Set(asked)].filter((name) => known.has(name))
+}
+
+/**
+ * The scope of a token for a target: what was asked for when the user was there, what their roles hold now, and no more
+ * than this request says, if it says something.
+ */
+export function targetScope(granted: Granted, narrowed: readonly string[]): string {
+  const held = new Set(granted.rights.targetScopes)
+  return granted.apiScopes
+    .filter((name) => held.has(name) && (narrowed.length === 0 || narrowed.includes(name)))
+    .join(' ')
 }
 
 /** What is written when one of the application's codes or refresh tokens is redeemed. */
 export function issueFor(
   application: Application,
   { cnf }: TokenRequest,
-  opaque: OpaqueToken | null,
+  { target, opaque }: { target: Target | null; opaque: OpaqueToken | null },
 ): Issue {
   const { refreshTokenTtlInDays, refreshTokenTtl } = application.customClientMetadata
   const fallback = refreshTokenTtl === undefined ? refreshTokenDays * day : refreshTokenTtl * second
   return {
     applicationId: application.id,
+    isThirdParty: application.isThirdParty,
+    target,
     opaque,
     refreshLifetime: refreshTokenTtlInDays === undefined ? fallback : refreshTokenTtlInDays * day,
     cnf,

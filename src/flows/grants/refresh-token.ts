@@ -6,11 +6,14 @@ import { keepKnown } from '../consent.ts'
 import { finishAccessToken, opaqueToken } from '../mint.ts'
 import {
   actingFor,
-  checkAudience,
+  apiScopesOf,
   issueFor,
   mayUse,
+  refuseTarget,
   type TokenRequest,
   type TokenSet,
+  targetOf,
+  targetScope,
 } from './grant-type.ts'
 
 /** Exchanges a refresh token for its child and an access token; `scope` may only narrow. */
@@ -20,15 +23,17 @@ export async function refreshTokens(
   asked: TokenRequest & { refreshToken: string; scope: readonly string[] },
 ): Promise<TokenSet> {
   mayUse(application, 'refresh_token')
-  checkAudience(asked)
-  const { cnf } = asked
-  const opaque = opaqueToken(ctx, { application, cnf, act: null })
-  const refresh = {
-    ...issueFor(application, asked, opaque),
-    token: asked.refreshToken,
-    scope: keepKnown(asked.scope),
-  }
+  const { cnf, scope } = asked
+  const target = await targetOf(ctx, asked)
+  const apiScopes = await apiScopesOf(ctx, scope)
   const acting = actingFor(ctx, application)
+  const opaque = target === null ? opaqueToken(ctx, { application, cnf, act: null }) : null
+  const refresh = {
+    ...issueFor(application, asked, { target, opaque }),
+    token: asked.refreshToken,
+    scope: keepKnown(scope),
+    apiScopes,
+  }
   const stays =
     !isPublic(application) && application.customClientMetadata.rotateRefreshToken === false
   const rotation = stays
@@ -36,16 +41,24 @@ export async function refreshTokens(
     : await rotateRefreshToken(acting, refresh)
   switch (rotation.outcome) {
     case 'rotated': {
-      const { user, grantId, scope, refreshToken } = rotation.issued
-      const holder = { userId: user.id, grantId }
-      const minting = { application, holder, scope, audience: null, cnf, act: null }
-      const access = await finishAccessToken(ctx, opaque, minting)
-      return { access, refreshToken, granted: rotation.issued }
+      const { issued } = rotation
+      const own = refresh.scope.length > 0 ? refresh.scope.join(' ') : issued.grantedScope
+      const access = await finishAccessToken(acting, opaque, {
+        application,
+        holder: issued,
+        scope: target === null ? own : targetScope(issued, scope),
+        target,
+        cnf,
+        act: null,
+      })
+      return { access, refreshToken: issued.refreshToken, granted: issued }
     }
     case 'scope-too-wide':
       throw new Fault('invalid_scope')
     case 'reused':
     case 'unknown':
       throw new Fault('invalid_grant')
+    default:
+      throw refuseTarget(rotation.outcome, target)
   }
 }

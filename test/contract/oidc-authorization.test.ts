@@ -1,0 +1,441 @@
+import { createRemoteJWKSet, customFetch, jwtVerify } from 'jose'
+import { describe, expect, test } from 'vitest'
+import { hour } from '../../src/base/time.ts'
+import { updateApplication } from '../../src/model/application.ts'
+import { deleteMember, updateOrganization } from '../../src/model/organization.ts'
+import { createResource, listResources, updateResource } from '../../src/model/resource.ts'
+import {
+  createRole,
+  listUserRoles,
+  setApplicationRoles,
+  setUserRoles,
+} from '../../src/model/role.ts'
+import { deleteUser, updateUser } from '../../src/model/user.ts'
+import {
+  type Authority,
+  authority,
+  bills,
+  machineTokens,
+  organizationScopes,
+  things,
+} from './oidc-authority.ts'
+import {
+  answerOf,
+  authPath,
+  basic,
+  claimsOf,
+  codeFor,
+  encoded,
+  gate,
+  issuer,
+  machineBasic,
+  me,
+  person,
+  redemption,
+  refresh,
+  request,
+  shopBasic,
+  type Tokens,
+  verdict,
+} from './oidc-client.ts'
+
+const apiBasic = basic('api', 'the-secret-of-the-api')
+
+/** The authorization request of an application that uses both APIs and organizations. */
+function widePath(resources: readonly string[] = [things, bills]): string {
+  const query = new URLSearchParams(
+    encoded(
+      request({
+        scope: `openid offline_access profile ${organizationScopes} read:things write:things read:bills invite:members unheard:of`,
+      }),
+    ),
+  )
+  for (const resource of resources) query.append('resource', resource)
+  return `/oidc/auth?${query}`
+}
+
+async function wideTokens(at: Authority, resources?: readonly string[]): Promise<Tokens> {
+  const { code } = answerOf(await at.ann.browser.open(widePath(resources)))
+  const answer = await at.post('/oidc/token', redemption(code ?? ''), shopBasic)
+  if (answer.status !== 200) throw new Error(await answer.text())
+  return (await answer.json()) as Tokens
+}
+
+async function refreshed(
+  at: Authority,
+  { refresh_token }: Tokens,
+  changes: Record<string, string>,
+): Promise<Tokens> {
+  const answer = await refresh(at, refresh_token, changes)
+  if (answer.status !== 200) throw new Error(await answer.text())
+  return (await answer.json()) as Tokens
+}
+
+const headerOf = (jwt: string) =>
+  JSON.parse(Buffer.from(jwt.split('.')[0] ?? '', 'base64url').toString())
+
+function introspect(at: Authority, token: string, who = apiBasic): Promise<unknown> {
+  return at.post('/oidc/token/introspection', { token }, who).then((answer) => answer.json())
+}
+
+describe('a token for an API', () => {
+  test('is a JWT (RFC 9068) with the scopes that were asked for and that the roles hold', async () => {
+    const at = await authority()
+    const tokens = await wideTokens(at)
+    // What the application is told first is about the user's own data, and opaque.
+    expect(tokens.access_token).toMatch(/^[\w-]{43}$/)
+    expect(tokens.scope).toBe(`openid offline_access profile ${organizationScopes}`)
+    const { access_token, scope, expires_in } = await refreshed(at, tokens, { resource: things })
+    const now = Math.floor(at.scene.ctx.now().getTime() / 1000)
+    expect({ scope, expires_in }).toEqual({ scope: 'read:things', expires_in: 3600 })
+    expect(headerOf(access_token)).toEqual({ alg: 'ES384', typ: 'at+jwt', kid: expect.any(String) })
+    expect(claimsOf(access_token)).toEqual({
+      iss: issuer,
+      sub: at.ann.user.id,
+      aud: things,
+      client_id: 'shop',
+      scope: 'read:things',
+      jti: expect.stringMatching(/^[\w-]{43}$/),
+      iat: now,
+      exp: now + 3600,
+    })
+    const keys = createRemoteJWKSet(new URL(`${issuer}/jwks`), {
+      [customFetch]: (url: string) => at.ask(new URL(url).pathname),
+    })
+    const options = { issuer, audience: things, typ: 'at+jwt', currentDate: at.scene.ctx.now() }
+    await expect(jwtVerify(access_token, keys, options)).resolves.toMatchObject({
+      payload: { client_id: 'shop' },
+    })
+  })
+
+  test('comes with the code, too, where its request names the API', async () => {
+    const at = await authority()
+    const { code } = answerOf(await at.ann.browser.open(widePath()))
+    const form = redemption(code ?? '', { resource: bills })
+    const tokens = (await (await at.post('/oidc/token', form, shopBasic)).json()) as Tokens
+    expect(claimsOf(tokens.access_token)).toMatchObject({ aud: bills, scope: '' })
+    // An API says how long its tokens are good.
+    expect(tokens.expires_in).toBe(600)
+    expect(tokens.refresh_token).toMatch(/^[\w-]{43}$/)
+  })
+
+  test('names one audience, and never one beyond the grant', async () => {
+    const at = await authority()
+    const tokens = await wideTokens(at, [things])
+    const ask = async (form: string) => verdict(await at.post('/oidc/token', form, shopBasic))
+    const form = encoded({ grant_type: 'refresh_token', refresh_token: tokens.refresh_token })
+    const unknown = 'https://unknown.example.com'
+    expect(await ask(`${form}&resource=${things}&resource=${bills}`)).toBe('400 invalid_target')
+    expect(await ask(`${form}&resource=${bills}`)).toBe('400 invalid_target')
+    expect(await ask(`${form}&resource=${unknown}`)).toBe('400 invalid_target')
+    expect(await ask(`${form}&resource=foo&resource=%00`)).toBe('400 invalid_request')
+    // Who asked for too much keeps the token that they asked with.
+    const { access_token } = await refreshed(at, tokens, { resource: things })
+    expect(claimsOf(access_token)).toMatchObject({ aud: things })
+  })
+
+  test('of a code that is asked for too much leaves the code good', async () => {
+    const at = await authority()
+    const { code } = answerOf(await at.ann.browser.open(widePath([things])))
+    const form = (resource: string) => redemption(code ?? '', { resource })
+    const refused = await at.post('/oidc/token', form(bills), shopBasic)
+    expect(await verdict(refused)).toBe('400 invalid_target')
+    expect((await at.post('/oidc/token', form(things), shopBasic)).status).toBe(200)
+  })
+
+  test('has a narrower scope where one is asked for, and none that was not granted', async () => {
+    const at = await authority()
+    await setUserRoles(at.scene.ctx, at.ann.user.id, [
+      'reader',
+      await made(at, 'writer', 'write:things'),
+      await made(at, 'deleter', 'delete:things'),
+    ])
+    const tokens = await wideTokens(at)
+    const all = await refreshed(at, tokens, { resource: things })
+    // `delete:things` is hers, but the application never asked for it.
+    expect(all.scope).toBe('read:things write:things')
+    const some = await refreshed(at, all, { resource: things, scope: 'write:things nonsense' })
+    expect(some.scope).toBe('write:things')
+    const again = await refreshed(at, some, { resource: things })
+    expect(again.scope).toBe('read:things write:things')
+    const wider = await refresh(at, again.refresh_token, {
+      ...{ resource: things, scope: 'delete:things' },
+    })
+    expect(await verdict(wider)).toBe('400 invalid_scope')
+  })
+
+  test('follows the roles as they are now', async () => {
+    const at = await authority()
+    const tokens = await wideTokens(at)
+    await setUserRoles(at.scene.ctx, at.ann.user.id, [])
+    const { scope, access_token } = await refreshed(at, tokens, { resource: things })
+    expect(scope).toBe('')
+    expect(claimsOf(access_token).scope).toBe('')
+  })
+
+  test('opens no user info, and is no ID token', async () => {
+    const at = await authority()
+    const tokens = await wideTokens(at)
+    const { access_token, id_token } = await refreshed(at, tokens, { resource: things })
+    expect(await verdict(await me(at, access_token))).toBe('401 invalid_token')
+    expect(await introspect(at, id_token)).toEqual({ active: false })
+    expect((await me(at, tokens.access_token)).status).toBe(200)
+  })
+
+  test('is signed and lives as its API says', async () => {
+    const at = await authority()
+    const [api] = (await listResources(at.scene.ctx)).filter(
+      ({ indicator }) => indicator === things,
+    )
+    await updateResource(at.scene.ctx, api?.id ?? '', {
+      signingAlgorithm: 'RS256',
+      accessTokenTtl: 60,
+    })
+    const { access_token, expires_in } = await refreshed(at, await wideTokens(at), {
+      resource: things,
+    })
+    expect(expires_in).toBe(60)
+    expect(headerOf(access_token).alg).toBe('RS256')
+    expect(await introspect(at, access_token)).toMatchObject({ active: true, aud: things })
+  })
+
+  test('is for the default resource where the request names none', async () => {
+    const at = await authority()
+    await createResource(at.scene.ctx, {
+      ...{ name: 'Default', indicator: 'https://default.example.com', isDefault: true },
+    })
+    const tokens = await wideTokens(at, [])
+    const { access_token } = await refreshed(at, tokens, {
+      resource: 'https://default.example.com',
+    })
+    expect(claimsOf(access_token).aud).toBe('https://default.example.com')
+    expect(await verdict(await refresh(at, tokens.refresh_token, { resource: things }))).not.toBe(
+      '200',
+    )
+    const own = await machineTokens(at, {})
+    expect(claimsOf(own.access_token).aud).toBe('https://default.example.com')
+  })
+
+  test('is refused at the authorization endpoint for an API that nobody registered', async () => {
+    const at = await authority()
+    const answer = answerOf(await at.ann.browser.open(widePath([things, 'https://no.example.com'])))
+    expect(answer).toMatchObject({ error: 'invalid_target', state: 'a state', iss: issuer })
+  })
+})
+
+describe('a token for an organization', () => {
+  test('has the scopes of the roles that the user has there', async () => {
+    const at = await authority()
+    const tokens = await wideTokens(at)
+    const { access_token, scope } = await refreshed(at, tokens, { organization_id: 'acme' })
+    expect(scope).toBe('invite:members')
+    expect(claimsOf(access_token)).toMatchObject({
+      sub: at.ann.user.id,
+      aud: 'urn:logto:organization:acme',
+      scope: 'invite:members',
+      client_id: 'shop',
+    })
+    expect(claimsOf(access_token)).not.toHaveProperty('organization_id')
+  })
+
+  test('at an API has the scopes that the roles there hold, and says which organization', async () => {
+    const at = await authority()
+    const tokens = await wideTokens(at)
+    const form = { organization_id: 'acme', resource: bills }
+    const { access_token, scope } = await refreshed(at, tokens, form)
+    expect(scope).toBe('read:bills')
+    expect(claimsOf(access_token)).toMatchObject({ aud: bills, organization_id: 'acme' })
+    expect(await introspect(at, access_token)).toMatchObject({
+      ...{ active: true, aud: bills, organization_id: 'acme', scope: 'read:bills' },
+    })
+  })
+
+  test('is for members only, and the refresh token stays good', async () => {
+    const at = await authority()
+    const tokens = await wideTokens(at)
+    for (const organization_id of ['other', 'nowhere', 'x'.repeat(300), '__proto__']) {
+      const refused = await refresh(at, tokens.refresh_token, { organization_id })
+      expect(await verdict(refused)).toBe('403 access_denied')
+    }
+    const next = await refreshed(at, tokens, { organization_id: 'acme' })
+    await deleteMember(at.scene.ctx, 'acme', at.ann.user.id)
+    const refused = await refresh(at, next.refresh_token, { organization_id: 'acme' })
+    expect(await verdict(refused)).toBe('403 access_denied')
+  })
+
+  test('needs the scope for organizations', async () => {
+    const at = await authority()
+    const code = await codeFor(at.ann.browser, { scope: 'openid offline_access invite:members' })
+    const tokens = (await (
+      await at.post('/oidc/token', redemption(code), shopBasic)
+    ).json()) as Tokens
+    const refused = await refresh(at, tokens.refresh_token, { organization_id: 'acme' })
+    expect(await verdict(refused)).toBe('403 insufficient_scope')
+  })
+
+  test('needs a second factor where the organization demands one', async () => {
+    const at = await authority()
+    const tokens = await wideTokens(at)
+    await updateOrganization(at.scene.ctx, 'acme', { isMfaRequired: true })
+    const refused = await refresh(at, tokens.refresh_token, { organization_id: 'acme' })
+    expect(await verdict(refused)).toBe('403 access_denied')
+  })
+})
+
+describe('a machine’s token', () => {
+  test('for an API has the scopes of its roles, and says no user', async () => {
+    const at = await authority()
+    const { access_token, scope } = await machineTokens(at, { resource: bills })
+    expect(scope).toBe('read:bills')
+    expect(claimsOf(access_token)).toMatchObject({
+      ...{ sub: 'machine', client_id: 'machine', aud: bills, scope: 'read:bills' },
+    })
+    const narrowed = await machineTokens(at, { resource: bills, scope: 'write:things' })
+    expect(narrowed.scope).toBe('')
+  })
+
+  test('for an organization has what its roles there hold', async () => {
+    const at = await authority()
+    const own = await machineTokens(at, { organization_id: 'acme' })
+    expect(claimsOf(own.access_token)).toMatchObject({
+      ...{ aud: 'urn:logto:organization:acme', scope: 'invite:members' },
+    })
+    const there = await machineTokens(at, { organization_id: 'acme', resource: things })
+    expect(claimsOf(there.access_token)).toMatchObject({
+      ...{ aud: things, organization_id: 'acme', scope: 'write:things' },
+    })
+    for (const organization_id of ['other', 'nowhere', 'constructor', '__proto__']) {
+      const form = { grant_type: 'client_credentials', organization_id }
+      const refused = await at.post('/oidc/token', form, machineBasic)
+      expect(await verdict(refused)).toBe('403 access_denied')
+    }
+  })
+
+  test('costs no round trip, and a change of its roles is seen here at once', async () => {
+    const at = await authority()
+    await machineTokens(at, { resource: bills })
+    at.scene.queries()
+    for (let i = 0; i < 3; i += 1) await machineTokens(at, { resource: bills })
+    expect(at.scene.queries()).toEqual([])
+    await setApplicationRoles(at.scene.ctx, 'machine', [])
+    expect((await machineTokens(at, { resource: bills })).scope).toBe('')
+  })
+})
+
+describe('a JWT that was handed out', () => {
+  test.each(['revoked', 'signed out', 'banned', 'deleted'] as const)(
+    'is not active when its user is %s',
+    async (how) => {
+      const at = await authority()
+      const tokens = await wideTokens(at)
+      const { access_token } = await refreshed(at, tokens, { resource: things })
+      expect(await introspect(at, access_token)).toEqual({
+        active: true,
+        sub: at.ann.user.id,
+        client_id: 'shop',
+        aud: things,
+        iat: expect.any(Number),
+        exp: expect.any(Number),
+        iss: issuer,
+        scope: 'read:things',
+        token_type: 'Bearer',
+      })
+      if (how === 'revoked') {
+        const form = { client_id: 'spa', token: access_token }
+        await at.post('/oidc/token/revocation', form)
+        expect(await introspect(at, access_token)).toMatchObject({ active: true })
+        await at.post('/oidc/token/revocation', { token: access_token }, shopBasic)
+        expect(await at.scene.events()).toContain('token.revoked')
+      }
+      if (how === 'signed out') {
+        await at.ann.browser.open(`/oidc/session/end?id_token_hint=${tokens.id_token}`)
+      }
+      if (how === 'banned') {
+        const until = new Date(at.scene.ctx.now().getTime() + hour)
+        await updateUser(at.scene.ctx, at.ann.user.id, { bannedUntil: until })
+      }
+      if (how === 'deleted') await deleteUser(at.scene.ctx, at.ann.user.id)
+      expect(await introspect(at, access_token)).toEqual({ active: false })
+    },
+  )
+
+  test('is told to its own application and to machines, for one round trip', async () => {
+    const at = await authority()
+    const { access_token } = await machineTokens(at, { resource: bills })
+    expect(await introspect(at, access_token, shopBasic)).toEqual({ active: false })
+    await introspect(at, 'x')
+    at.scene.queries()
+    expect(await introspect(at, access_token)).toMatchObject({ active: true, sub: 'machine' })
+    expect(at.scene.queries().length).toBe(1)
+    await at.post('/oidc/token/revocation', { token: access_token }, machineBasic)
+    expect(await introspect(at, access_token)).toEqual({ active: false })
+    const other = await machineTokens(at, { resource: bills })
+    expect(await introspect(at, other.access_token)).toMatchObject({ active: true })
+    at.scene.pass(1 * hour)
+    expect(await introspect(at, other.access_token)).toEqual({ active: false })
+  })
+
+  test('is worth nothing when it was changed', async () => {
+    const at = await authority()
+    const { access_token } = await machineTokens(at, { resource: bills })
+    const [head, body, mark] = access_token.split('.')
+    const claims = { ...claimsOf(access_token), scope: 'everything' }
+    const forged = Buffer.from(JSON.stringify(claims)).toString('base64url')
+    const none = Buffer.from('{"alg":"none","typ":"at+jwt"}').toString('base64url')
+    for (const token of [
+      `${head}.${forged}.${mark}`,
+      `${none}.${body}.`,
+      `${head}.${body}`,
+      `${head}.${body}.${mark}.x`,
+      '..',
+      'a.b.c',
+    ]) {
+      expect(await introspect(at, token)).toEqual({ active: false })
+      const answer = await at.post('/oidc/token/revocation', { token }, machineBasic)
+      expect(answer.status).toBe(200)
+    }
+    expect(await introspect(at, access_token)).toMatchObject({ active: true })
+  })
+})
+
+describe('claims', () => {
+  test('tell roles and organizations to who asked for them', async () => {
+    const at = await authority()
+    const scope = `openid roles ${organizationScopes} urn:logto:scope:organization_roles`
+    const code = await codeFor(at.ann.browser, { scope })
+    const tokens = (await (
+      await at.post('/oidc/token', redemption(code), shopBasic)
+    ).json()) as Tokens
+    const told = { roles: ['reader'], organizations: ['acme'], organization_roles: ['acme:admin'] }
+    expect(claimsOf(tokens.id_token)).toMatchObject(told)
+    expect(claimsOf(tokens.id_token)).not.toHaveProperty('organization_data')
+    expect(await (await me(at, tokens.access_token)).json()).toEqual({
+      ...{ sub: at.ann.user.id, ...told },
+      organization_data: [{ id: 'acme', name: 'Acme', description: 'Makes everything' }],
+    })
+  })
+
+  test('a default role is everybody’s who comes after it', async () => {
+    const at = await gate()
+    await createRole(at.scene.ctx, { name: 'member', isDefault: true })
+    await createRole(at.scene.ctx, { name: 'other' })
+    const { user } = await person(at)
+    expect(await listUserRoles(at.scene.ctx, user.id)).toEqual(['member'])
+  })
+})
+
+test('an application’s own lifetime of access tokens holds, and shortens an API’s', async () => {
+  const at = await authority()
+  await updateApplication(at.scene.ctx, 'shop', { customClientMetadata: { accessTokenTtl: 300 } })
+  const tokens = await wideTokens(at)
+  expect(tokens.expires_in).toBe(300)
+  expect((await refreshed(at, tokens, { resource: bills })).expires_in).toBe(300)
+  await updateApplication(at.scene.ctx, 'shop', { customClientMetadata: { accessTokenTtl: 7200 } })
+  expect((await refreshed(at, await wideTokens(at), { resource: bills })).expires_in).toBe(600)
+  expect((await at.ann.browser.open(authPath())).status).toBe(303)
+})
+
+async function made(at: Authority, name: string, scope: string): Promise<string> {
+  await createRole(at.scene.ctx, { name, scopes: [{ resource: things, name: scope }] })
+  return name
+}
