@@ -11,6 +11,7 @@ import {
   tokenOf,
 } from '../model/one-time-token.ts'
 import type { User } from '../model/user.ts'
+import { countSent } from './sent-limit.ts'
 import { makeSmsCode, type SmsWay, sendText } from './sms.ts'
 
 /** Why a phone gets a code, in GoTrue's words, which its error says. */
@@ -50,7 +51,10 @@ export async function prepareText(
   if (kept.outcome === 'too-soon') {
     throw new Fault('over_sms_send_rate_limit', { retryAfter: kept.retryAfter })
   }
-  if (way.kind !== 'test') await limitSendingTo(ctx, phone)
+  if (way.kind !== 'test') {
+    await limitSendingTo(ctx, phone)
+    await countSent(ctx, 'sms')
+  }
   const type = purpose === 'confirmation' && user.phoneVerifiedAt !== null ? 'SignIn' : message
   return { purpose, userId: user.id, channel, type, way, token }
 }

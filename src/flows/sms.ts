@@ -181,6 +181,12 @@ function isJudge(way: SmsWay): boolean {
   return way.kind === 'connector' && way.connector.check !== undefined
 }
 
+/** Whether a provider knows the codes to a number, and not we. It asks no database where the cache is warm. */
+export async function isJudgedOutside(ctx: Context, phone: string): Promise<boolean> {
+  const way = await findSmsWay(ctx, phone).catch(orNothing)
+  return way !== null && isJudge(way)
+}
+
 /**
  * What the provider says of a code that somebody typed: `ours` where it does not know them, and the hash decides. A
  * provider that cannot be asked has not said yes.
