@@ -28,7 +28,7 @@ import { auditActorOf, findUser, type User, updateUser } from '../model/user.ts'
 import { admit, refuseBanned } from './admit.ts'
 import type { SignedIn } from './sign-in.ts'
 import { signedUpAudit } from './sign-up-checks.ts'
-import { judgeSmsCode } from './sms.ts'
+import { isJudgedOutside, judgeSmsCode } from './sms.ts'
 
 /** What a link or code says it is for; `email` is either of the first two rows. */
 export type RedeemType = 'signup' | 'invite' | 'recovery' | 'magiclink' | 'email' | 'email_change'
@@ -117,6 +117,7 @@ async function judgePhoneCode(
   { recipient: phone, code }: { recipient: string; code: string },
   kinds: readonly TokenKind[],
 ): Promise<'ours' | 'right'> {
+  if (!(await isJudgedOutside(ctx, phone))) return 'ours'
   for (const kind of kinds) {
     if (!(await isCodeAwaited(ctx, { phone, kind }))) continue
     const judged = await judgeSmsCode(ctx, { phone, code })
