@@ -127,7 +127,9 @@ function refuse(
   if (change.appMetadata !== null && !ctx.config.gotrue.jwtAdminRoles.includes(user.databaseRole)) {
     throw new Fault('not_admin', { at: 'app_metadata' })
   }
-  const touchesCredentials = email !== null || change.password !== null
+  const isMoved =
+    (email !== null && email !== user.email) || (phone !== null && phone !== user.phone)
+  const touchesCredentials = isMoved || change.password !== null
   const hasFactor = user.factors.some(({ status }) => status === 'verified')
   if (touchesCredentials && hasFactor && session?.aal === 'aal1') {
     throw new Fault('insufficient_aal', { at: 'account' })
@@ -137,7 +139,7 @@ function refuse(
   if (user.isAnonymous && change.password !== null && !hasIdentifier) {
     throw new Fault('input_invalid', { problem: 'anonymous-password' })
   }
-  if (user.isSso && (touchesCredentials || phone !== null)) throw new Fault('user_sso_managed')
+  if (user.isSso && touchesCredentials) throw new Fault('user_sso_managed')
 }
 
 async function changePhone(ctx: Tx, user: User, change: PhoneChange): Promise<PreparedText | null> {

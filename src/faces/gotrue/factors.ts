@@ -64,7 +64,7 @@ export async function holderOf(c: HonoContext<Env>): Promise<Called & Holder> {
 /** `POST /factors/{id}/challenge`; the body of an app's is not read. */
 async function challenge(c: HonoContext<Env>): Promise<Response> {
   const { ctx, ...holder } = await holderOf(c)
-  const factor = ownFactor(c, holder.user)
+  const factor = namedFactor(c, holder.user)
   const { channel } =
     factor.type === 'totp' ? { channel: '' } : await readBody(c, factorChallengeBody)
   const asked = await challengeFactor(ctx, holder, { factor, channel })
@@ -83,20 +83,17 @@ async function challenge(c: HonoContext<Env>): Promise<Response> {
   })
 }
 
-function ownFactor(c: HonoContext<Env>, user: User): Factor {
-  return factorOf(user, factorIdOf(c))
-}
-
-function factorIdOf(c: HonoContext<Env>): string {
-  const id = c.req.param('factor') ?? ''
+/** The factor that the address names: by itself, or below the user that an administrator names. */
+function namedFactor(c: HonoContext<Env>, user: User): Factor {
+  const id = c.req.param('factor') ?? c.req.param('id') ?? ''
   if (!isUuid(id)) throw refused('factor_id must be an UUID', { status: 404 })
-  return id.toLowerCase()
+  return factorOf(user, id)
 }
 
 /** `POST /factors/{id}/verify`: the same session with two factors, and a new token for it. */
 async function verifyFactor(c: HonoContext<Env>): Promise<Response> {
   const { ctx, ...holder } = await holderOf(c)
-  const factor = ownFactor(c, holder.user)
+  const factor = namedFactor(c, holder.user)
   const body = await readBody(c, factorVerifyBody)
   const proof = factor.type === 'webauthn' ? ceremonyOf(body.webauthn) : codeOf(body.code)
   const challengeId = body.challenge_id
@@ -133,7 +130,7 @@ function ceremonyOf(given: { type: string; credential_response?: unknown } | nul
 /** `DELETE /factors/{id}`. */
 async function unenroll(c: HonoContext<Env>): Promise<Response> {
   const { ctx, ...holder } = await holderOf(c)
-  const factor = ownFactor(c, holder.user)
+  const factor = namedFactor(c, holder.user)
   await unenrollFactor(ctx, holder, factor)
   return c.json({ id: factor.id })
 }
@@ -142,7 +139,7 @@ async function unenroll(c: HonoContext<Env>): Promise<Response> {
 async function changeFactor(c: HonoContext<Env>): Promise<Response> {
   const ctx = await adminOf(c)
   const user = await userOf(c)
-  const factor = ownFactor(c, user)
+  const factor = namedFactor(c, user)
   const { friendly_name: friendlyName, phone } = await readBody(c, adminFactorBody)
   return c.json(factorJson(await updateFactorByAdmin(ctx, user, { factor, friendlyName, phone })))
 }
@@ -151,7 +148,7 @@ async function changeFactor(c: HonoContext<Env>): Promise<Response> {
 async function removeFactor(c: HonoContext<Env>): Promise<Response> {
   const ctx = await adminOf(c)
   const user = await userOf(c)
-  const factor = ownFactor(c, user)
+  const factor = namedFactor(c, user)
   await deleteFactorByAdmin(ctx, user, factor)
   return c.json(factorJson(factor))
 }
@@ -171,9 +168,9 @@ export const factorRoutes: readonly (readonly [
   (c: HonoContext<Env>) => Promise<Response>,
 ])[] = [
   ['POST', '/factors', enroll],
-  ['POST', '/factors/:factor/challenge', challenge],
-  ['POST', '/factors/:factor/verify', verifyFactor],
-  ['DELETE', '/factors/:factor', unenroll],
+  ['POST', '/factors/:id/challenge', challenge],
+  ['POST', '/factors/:id/verify', verifyFactor],
+  ['DELETE', '/factors/:id', unenroll],
   ['PUT', '/admin/users/:id/factors/:factor', changeFactor],
   ['DELETE', '/admin/users/:id/factors/:factor', removeFactor],
 ]

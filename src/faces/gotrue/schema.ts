@@ -42,6 +42,9 @@ export const idTokenBody = z.object({
   provider: text,
   client_id: text,
   issuer: text,
+  access_token: text,
+  nonce: text,
+  link_identity: yes,
 })
 
 export const otpBody = z.object({
@@ -115,7 +118,7 @@ export const factorVerifyBody = z.object({
   challenge_id: text,
   code: text,
   webauthn: z
-    .object({ type: text, credential_response: z.unknown() })
+    .object({ type: text, credential_response: z.unknown().optional() })
     .nullish()
     .transform((value) => value ?? null),
 })
