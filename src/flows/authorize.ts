@@ -48,6 +48,8 @@ export interface AuthorizationRequest {
   nonce: string | null
   codeChallenge: string | null
   codeChallengeMethod: string | null
+  /** The thumbprint of the key that is to be proved with the code (`dpop_jkt`, RFC 9449 § 10). */
+  keyThumbprint: string | null
   prompt: readonly Prompt[]
   maxAgeSeconds: number | null
   acrValues: readonly string[]
@@ -69,6 +71,7 @@ export interface Authorization extends Wish {
   application: Application
   back: Back
   challenge: string | null
+  keyThumbprint: string | null
   nonce: string | null
   prompt: readonly Prompt[]
   maxAgeSeconds: number | null
@@ -102,6 +105,9 @@ export async function checkAuthorization(
   if (request.responseType !== 'code') throw refuse('unsupported_response_type')
   const problem = challengeProblem(application, request)
   if (problem !== null) throw refuse('invalid_request', problem)
+  if (!/^[\w-]{43}$/.test(request.keyThumbprint ?? 'x'.repeat(43))) {
+    throw refuse('invalid_request', { parameter: 'dpop_jkt', problem: 'malformed' })
+  }
   const { prompt, maxAgeSeconds, nonce } = request
   if (prompt.includes('none') && prompt.length > 1) {
     throw refuse('invalid_request', { parameter: 'prompt', problem: 'malformed' })
@@ -120,6 +126,7 @@ export async function checkAuthorization(
     back,
     ...(await wishOf(ctx, request, { application, back })),
     challenge: request.codeChallenge,
+    keyThumbprint: request.keyThumbprint,
     nonce,
     prompt,
     maxAgeSeconds,

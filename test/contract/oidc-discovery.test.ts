@@ -53,6 +53,7 @@ test('discovery names what is served', async () => {
       'none',
     ],
     request_parameter_supported: true,
+    dpop_signing_alg_values_supported: expect.arrayContaining(['ES256', 'PS256', 'EdDSA']),
     code_challenge_methods_supported: ['S256'],
     authorization_response_iss_parameter_supported: true,
     request_uri_parameter_supported: false,

@@ -27,7 +27,7 @@ export const openToApplications: MiddlewareHandler<OidcEnv> = async (c, next) =>
   c.header('vary', 'Origin', { append: true })
   if (!(await isAllowed(c, origin))) return
   c.header('access-control-allow-origin', origin)
-  c.header('access-control-expose-headers', 'WWW-Authenticate, Retry-After')
+  c.header('access-control-expose-headers', 'WWW-Authenticate, Retry-After, DPoP-Nonce')
 }
 
 async function preflight(c: Call, origin: string | undefined): Promise<Response> {

@@ -1,6 +1,7 @@
 import type { Context as HonoContext } from 'hono'
 import { Fault, type FaultCode, isFault } from '../../base/fault.ts'
 import { second } from '../../base/time.ts'
+import { dpopChallenge } from './dpop.ts'
 
 type Status = 400 | 401 | 403 | 404 | 413 | 429 | 500 | 503
 
@@ -266,6 +267,11 @@ export function answerError(c: HonoContext, error: unknown, issuer: string): Res
     c.header('retry-after', String(Math.ceil(details.retryAfter / second)))
   }
   const challenge = challengeOf(found, issuer, details)
+  const proofChallenge = dpopChallenge(error, found.error, issuer)
+  if (proofChallenge !== null) {
+    c.header('www-authenticate', proofChallenge)
+    return c.json(errorBody(found), 401)
+  }
   if (challenge !== null) c.header('www-authenticate', challenge)
   return c.json(errorBody(found), found.status)
 }

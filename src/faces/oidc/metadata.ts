@@ -34,6 +34,7 @@ export async function metadata(ctx: Context): Promise<Record<string, unknown>> {
     introspection_endpoint_auth_methods_supported: authMethods.filter((one) => one !== 'none'),
     introspection_endpoint_auth_signing_alg_values_supported: proofAlgorithms,
     request_object_signing_alg_values_supported: proofAlgorithms,
+    dpop_signing_alg_values_supported: proofAlgorithms,
     code_challenge_methods_supported: ['S256'],
     prompt_values_supported: ['none', 'login', 'consent', 'select_account', 'create'],
     ui_locales_supported: languages.map(({ language }) => language.tag),

@@ -3,6 +3,7 @@ import { checkAuthorization } from '../../flows/authorize.ts'
 import { pushRequest } from '../../flows/push-request.ts'
 import { readDirect } from './asked.ts'
 import type { Call } from './cors.ts'
+import { signerOf } from './dpop.ts'
 import { authenticated, noStore } from './tokens.ts'
 
 /** What proves the application, and is no part of the request. */
@@ -17,7 +18,15 @@ export async function pushedRequest(c: Call): Promise<Response> {
   }
   for (const name of proofs) form.delete(name)
   form.set('client_id', application.id)
+  const sender = await signerOf(c, application)
   const { params, request } = await readDirect(ctx, application, form)
+  if (sender !== null) {
+    // The proof stands for the parameter (RFC 9449 § 10.1); where both came, they must be of one key.
+    if ((request.keyThumbprint ?? sender.jkt) !== sender.jkt) {
+      throw new Fault('invalid_dpop_proof', { problem: 'dpop_jkt' })
+    }
+    params.set('dpop_jkt', sender.jkt)
+  }
   const { subject } = await checkAuthorization(ctx, request)
   // An ID token does not rest in the database, only whom it named.
   params.delete('id_token_hint')

@@ -35,6 +35,7 @@ export function parseAuthorization(params: URLSearchParams): AuthorizationReques
     nonce: single(params, 'nonce'),
     codeChallenge: single(params, 'code_challenge'),
     codeChallengeMethod: single(params, 'code_challenge_method'),
+    keyThumbprint: single(params, 'dpop_jkt'),
     prompt: prompt.filter(isPrompt),
     maxAgeSeconds: maxAge === null ? null : Number(maxAge),
     acrValues: listOf(params, 'acr_values'),

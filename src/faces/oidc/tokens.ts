@@ -5,6 +5,7 @@ import { introspectToken, revokeApplicationToken, whoHolds } from '../../flows/t
 import { type Application, findApplication } from '../../model/application.ts'
 import { userInfoClaims } from './claims.ts'
 import type { Call } from './cors.ts'
+import { checkHolderNonce, holderOf, senderOf } from './dpop.ts'
 import { findExchange } from './grants.ts'
 import { introspectionJson, tokenJson } from './present.ts'
 import { audienceOf, checkForm, credentialsOf, required, single } from './schema.ts'
@@ -15,8 +16,7 @@ export async function token(c: Call): Promise<Response> {
   const { form, application } = await authenticated(c)
   const exchange = findExchange(required(form, 'grant_type'))
   if (exchange === null) throw new Fault('unsupported_grant_type')
-  // No proof of a key is read here yet, so nothing is bound to one.
-  const request = { ...audienceOf(form), cnf: null }
+  const request = { ...audienceOf(form), cnf: await senderOf(c, application) }
   const tokens = await exchange(ctx, { application, form, request })
   return answer(c, await tokenJson(ctx, application, tokens))
 }
@@ -40,8 +40,11 @@ export async function revocation(c: Call): Promise<Response> {
 /** `GET` and `POST /oidc/me` (OpenID Connect Core § 5.3). */
 export async function userInfo(c: Call): Promise<Response> {
   const ctx = c.get('ctx')
-  const granted = await whoHolds(ctx, await bearerOf(c))
+  const { token, scheme } = await shownBy(c)
+  const holder = scheme === 'DPoP' ? await holderOf(c, token) : null
+  const granted = await whoHolds(ctx, token, holder)
   const application = await findApplication(ctx, granted.applicationId)
+  if (holder !== null) checkHolderNonce(holder, application)
   if (application !== null) c.set('application', application)
   return answer(c, userInfoClaims(granted))
 }
@@ -66,8 +69,8 @@ async function readOAuthForm(c: Call): Promise<URLSearchParams> {
   return readForm(c)
 }
 
-/** RFC 6750 § 2: by the header or in a form, by one of them, and never in the address. */
-async function bearerOf(c: Call): Promise<string> {
+/** RFC 6750 § 2: by the header or in a form, by one of them, and never in the address; with a proof, by the header. */
+async function shownBy(c: Call): Promise<{ token: string; scheme: 'Bearer' | 'DPoP' }> {
   if (c.req.query('access_token') !== undefined) {
     throw new Fault('invalid_request', { parameter: 'access_token', problem: 'unsupported' })
   }
@@ -78,14 +81,16 @@ async function bearerOf(c: Call): Promise<string> {
   const inForm = single(form, 'access_token')
   if (authorization === undefined) {
     if (inForm === null) throw new Fault('invalid_token', { isBare: true })
-    return inForm
+    return { token: inForm, scheme: 'Bearer' }
   }
   if (inForm !== null) {
     throw new Fault('invalid_request', { parameter: 'access_token', problem: 'repeated' })
   }
-  const [, bearer] = /^Bearer +([\w.~+/-]+=*)$/i.exec(authorization) ?? []
-  if (bearer === undefined || bearer.length > 4096) throw new Fault('invalid_token')
-  return bearer
+  const [, scheme, token] = /^(Bearer|DPoP) +([\w.~+/-]+=*)$/i.exec(authorization) ?? []
+  if (scheme === undefined || token === undefined || token.length > 4096) {
+    throw new Fault('invalid_token')
+  }
+  return { token, scheme: scheme.toLowerCase() === 'dpop' ? 'DPoP' : 'Bearer' }
 }
 
 function answer(c: Call, body: Record<string, unknown>): Response {
