@@ -174,7 +174,7 @@ describe.skipIf(!machineHas('Chromium'))('the hosted pages in a browser', () => 
     expect(order).toEqual([
       'Skip to the form',
       'identifier',
-      'Continue',
+      'sign-in',
       'Create an account',
       'English',
       '日本語',
