@@ -13,6 +13,8 @@ export interface Admission {
   audit?: Audit | null
   /** The application that the user signs in for. */
   applicationId?: string
+  /** A provider vouches for somebody who has no confirmed address, and the settings allow that. */
+  isVouchedFor?: boolean
 }
 
 /**
@@ -21,7 +23,7 @@ export interface Admission {
  */
 export async function admit(ctx: Tx, user: User, admission: Admission): Promise<Session> {
   refuseBanned(ctx, user)
-  refuseUnconfirmed(user)
+  if (!admission.isVouchedFor) refuseUnconfirmed(user)
   const id = ctx.random.uuid()
   return createSession(ctx, {
     id,

@@ -23,6 +23,7 @@ import {
   spendHash,
   type TokenKind,
 } from '../model/one-time-token.ts'
+import type { ProviderTokens } from '../model/provider-tokens.ts'
 import type { AuthenticationMethod } from '../model/session.ts'
 import { auditActorOf, findUser, type User, updateUser } from '../model/user.ts'
 import { admit, refuseBanned } from './admit.ts'
@@ -315,21 +316,23 @@ function methodsOf(type: RedeemType | PhoneRedeemType): readonly AuthenticationM
 export async function redeemAuthCode(
   ctx: Context,
   { authCode, verifier }: { authCode: string; verifier: string },
-): Promise<SignedIn> {
+): Promise<SignedIn & { providerTokens: ProviderTokens | null }> {
   const state = await findFlowStateByCode(ctx, authCode)
   if (state === null || state.userId === null) throw new Fault('flow_state_not_found')
   if (state.isExpired) throw new Fault('flow_state_expired')
   if (state.challenge === null || !matchesChallenge(verifier, state.challenge)) {
     throw new Fault('bad_code_verifier')
   }
-  const { userId, providerType, authenticationMethod } = state
+  const { userId, providerType, authenticationMethod, providerTokens } = state
   return transaction(ctx, async (ctx) => {
     if (!(await spendFlowState(ctx, state.id))) throw new Fault('flow_state_not_found')
     const user = await existing(ctx, userId)
     const session = await admit(ctx, user, {
       method: authenticationMethod as AuthenticationMethod,
       traits: { provider_type: providerType },
+      // Whether a provider's people need a confirmed address was decided when they came back from it.
+      isVouchedFor: authenticationMethod === 'oauth',
     })
-    return { user, session }
+    return { user, session, providerTokens }
   })
 }

@@ -20,6 +20,7 @@ export type EventType =
   | 'verification.sent'
   | 'verification.finished'
   | 'verification.failed'
+  | 'identity.used'
   | 'identity.linked'
   | 'identity.unlinked'
   | 'factor.created'

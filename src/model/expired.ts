@@ -27,6 +27,10 @@ const dead = [
     isDead: (ctx: Tx) => sql`row.resets_at < ${sqlNow(ctx)}`,
   },
   {
+    table: 'idp.keys',
+    isDead: (ctx: Tx) => sql`row.state = 'retiring' and row.expires_at < ${sqlNow(ctx)}`,
+  },
+  {
     table: 'idp.pushed_requests',
     isDead: (ctx: Tx) => sql`row.expires_at < ${sqlNow(ctx)}`,
   },
@@ -35,12 +39,12 @@ const dead = [
     isDead: (ctx: Tx) => sql`row.expires_at < ${sqlNow(ctx)}`,
   },
   {
-    table: 'idp.keys',
-    isDead: (ctx: Tx) => sql`row.state = 'retiring' and row.expires_at < ${sqlNow(ctx)}`,
-  },
-  {
     table: 'auth.webauthn_challenges',
     isDead: (ctx: Tx) => sql`row.expires_at < ${sqlAfter(ctx, -1 * day)}`,
+  },
+  {
+    table: 'auth.oauth_client_states',
+    isDead: (ctx: Tx) => sql`row.created_at < ${sqlAfter(ctx, -1 * day)}`,
   },
   {
     table: 'auth.flow_state',

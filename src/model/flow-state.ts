@@ -3,6 +3,7 @@ import { sql } from 'kysely'
 import type { Tx } from '../base/context.ts'
 import { sameSecret } from '../base/crypto.ts'
 import { sqlAfter, sqlNow } from './clock.ts'
+import { openProviderTokens, type ProviderTokens } from './provider-tokens.ts'
 
 /** What PKCE binds a code to (RFC 7636). */
 export interface Challenge {
@@ -18,6 +19,8 @@ export interface FlowState {
   providerType: string
   authenticationMethod: string
   isExpired: boolean
+  /** What a provider gave for the user. */
+  providerTokens: ProviderTokens | null
 }
 
 /** RFC 7636 § 4.1: what a verifier, and so a plain challenge, is made of. */
@@ -80,6 +83,8 @@ interface FlowStateRow {
   code_challenge: string | null
   provider_type: string
   authentication_method: string
+  provider_access_token: string | null
+  provider_refresh_token: string | null
   expired: boolean
 }
 
@@ -87,15 +92,16 @@ interface FlowStateRow {
 export async function findFlowStateByCode(ctx: Tx, authCode: string): Promise<FlowState | null> {
   const { rows } = await sql<FlowStateRow>`
     select id, user_id, code_challenge_method::text, code_challenge, provider_type, authentication_method,
+      provider_access_token, provider_refresh_token,
       case when authentication_method = 'magiclink' then auth_code_issued_at else created_at end
         <= ${sqlAfter(ctx, -ctx.config.gotrue.flowStateExpiry)} as expired
     from auth.flow_state where auth_code = ${authCode} and auth_code_issued_at is not null`.execute(
     ctx.db,
   )
-  return rows[0] === undefined ? null : toFlowState(rows[0])
+  return rows[0] === undefined ? null : toFlowState(ctx, rows[0])
 }
 
-function toFlowState(row: FlowStateRow): FlowState {
+function toFlowState(ctx: Tx, row: FlowStateRow): FlowState {
   const { code_challenge_method: method, code_challenge: value } = row
   return {
     id: row.id,
@@ -104,6 +110,7 @@ function toFlowState(row: FlowStateRow): FlowState {
     providerType: row.provider_type,
     authenticationMethod: row.authentication_method,
     isExpired: row.expired,
+    providerTokens: openProviderTokens(ctx, row),
   }
 }
 

@@ -63,6 +63,37 @@ export async function createIdentity(
   return toIdentity(row)
 }
 
+export async function findIdentity(
+  ctx: Tx,
+  { provider, subject }: { provider: string; subject: string },
+): Promise<Identity | null> {
+  const { rows } = await sql<IdentityRow>`
+    select * from auth.identities where provider = ${provider} and provider_id = ${subject}`.execute(
+    ctx.db,
+  )
+  return rows[0] === undefined ? null : toIdentity(rows[0])
+}
+
+/** Somebody came by this identity: what the provider says of them now stands in the place of what it said before. */
+export async function useIdentity(ctx: Tx, id: string, data: Json): Promise<void> {
+  await sql`
+    update auth.identities set identity_data = ${JSON.stringify(data)}::text::jsonb, last_sign_in_at = ${sqlNow(ctx)},
+      updated_at = ${sqlNow(ctx)} where id = ${id}`.execute(ctx.db)
+}
+
+/** Whose identity, at which provider, has one of these addresses; only those whose provider made sure of it. */
+export async function listVerifiedIdentities(
+  ctx: Tx,
+  emails: readonly string[],
+): Promise<{ userId: string; provider: string }[]> {
+  const { rows } = await sql<{ user_id: string; provider: string }>`
+    select user_id, provider from auth.identities
+    where email = any(${emails}::text[]) and identity_data->'email_verified' in ('true', '"true"')`.execute(
+    ctx.db,
+  )
+  return rows.map((row) => ({ userId: row.user_id, provider: row.provider }))
+}
+
 /** Adds to an identity's data (a shallow merge) and returns whether it was there. */
 export async function updateIdentityData(
   ctx: Tx,

@@ -167,6 +167,21 @@ export async function spendHash(
   return row === undefined ? null : { userId: row.user_id, kind: row.token_type }
 }
 
+/** Whose link this is, without spending it; null for an unknown, used or expired one. */
+export async function findHashOwner(
+  ctx: Tx,
+  hash: string,
+  kind: TokenKind,
+): Promise<string | null> {
+  const { rows } = await sql<{ user_id: string }>`
+    select t.user_id from auth.one_time_tokens t join auth.users u on u.id = t.user_id
+    where t.token_hash = ${hash} and t.token_type::text = ${kind} and u.instance_id = ${nilUuid}
+      and u.${sql.ref(columns[kind].sentAt)} > ${sqlAfter(ctx, -lifetime(ctx, kind))}`.execute(
+    ctx.db,
+  )
+  return rows[0]?.user_id ?? null
+}
+
 /** Spends the digits that a person typed, by the address (or number) they were sent to: one statement, one winner. */
 export async function spendCode(
   ctx: Tx,

@@ -16,6 +16,14 @@ export async function emptyShell(ctx: Tx, userId: string): Promise<void> {
     ${clearColumns(ctx, userId)}`.execute(ctx.db)
 }
 
+/** The same for one whose provider vouches for the address: of the identities only that provider's stays. */
+export async function emptyShellFor(ctx: Tx, userId: string, identityId: string): Promise<void> {
+  await emptyShell(ctx, userId)
+  await sql`delete from auth.identities where user_id = ${userId} and id <> ${identityId}`.execute(
+    ctx.db,
+  )
+}
+
 /**
  * The same for an address that is proved through Auth.js, where an app lets people in before they prove one: what Auth.js
  * itself linked, enrolled and began stays, by the app's own rules; what other faces let a stranger leave is taken out.

@@ -17,7 +17,10 @@ export const bookstore = {
 
 /** GoTrue's routes that take a body: those that stand in the app, each with and without a bearer, and their variants. */
 export function gotrueRoutes(all: readonly RouteOfApp[]): Route[] {
-  const bare = writing(all).filter(({ path }) => path.startsWith('/auth/v1/'))
+  const bare = writing(all)
+    .filter(({ path }) => path.startsWith('/auth/v1/'))
+    // Whatever comes back from a provider, the browser is sent on: test/contract/gotrue-external.test.ts looks at it.
+    .filter(({ path }) => !/^\/auth\/v1\/callback\/?$/.test(path))
   const borne = bare
     // A sign-out needs no body: with a bearer it would be one.
     .filter(({ path }) => path !== '/auth/v1/logout')
@@ -28,7 +31,7 @@ export function gotrueRoutes(all: readonly RouteOfApp[]): Route[] {
   return [
     ...bare,
     ...borne,
-    ...['password', 'refresh_token', 'pkce', 'nothing'].map((grant): Route => {
+    ...['password', 'refresh_token', 'pkce', 'id_token', 'nothing'].map((grant): Route => {
       return { method: 'POST', path: `/auth/v1/token?grant_type=${grant}` }
     }),
     { method: 'POST', path: '/auth/v1/logout?scope=nowhere', as: 'user' },
@@ -109,6 +112,10 @@ const wrongTypes = {
   data: 'none',
   type: 7,
   token: [],
+  id_token: [1],
+  link_identity: 'yes',
+  provider_type: 3,
+  client_id: {},
   token_hash: {},
   refresh_token: { a: 1 },
   auth_code: 3,

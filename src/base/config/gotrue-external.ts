@@ -78,6 +78,16 @@ export function providerSettings(values: ProviderValues, name: ProviderName): Pr
   ) as ProviderSettings
 }
 
+/** For whom ID tokens may be made: Apple makes those of its phones for the app itself. */
+export function idTokenAudiences(
+  values: ProviderValues & { readonly iosBundleId: string | null },
+  name: ProviderName,
+): readonly string[] {
+  const { clientIds } = providerSettings(values, name)
+  const bundleId = name === 'apple' ? values.iosBundleId : null
+  return bundleId === null ? clientIds : [...clientIds, bundleId]
+}
+
 export function isProviderName(name: string): name is ProviderName {
   return providerNames.some((known) => known === name)
 }

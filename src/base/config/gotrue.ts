@@ -1,4 +1,5 @@
 import { minute } from '../time.ts'
+import { externalVariables } from './gotrue-external.ts'
 import { mailVariables } from './gotrue-mail.ts'
 import { mfaVariables } from './gotrue-mfa.ts'
 import { protectionVariables } from './gotrue-protection.ts'
@@ -7,6 +8,7 @@ import { duration, flag, integer, jwks, list, optional, text, url } from './vari
 
 /** What the GoTrue face honours, by GoTrue's names and defaults (reference/gotrue.md, appendix B). */
 export const gotrueVariables = {
+  ...externalVariables,
   ...mailVariables,
   ...mfaVariables,
   ...protectionVariables,

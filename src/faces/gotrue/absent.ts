@@ -1,6 +1,6 @@
 import type { Context as HonoContext } from 'hono'
 import type { Env } from '../../base/http.ts'
-import { adminOf, callerOf } from './bearer.ts'
+import { adminOf } from './bearer.ts'
 import { refused } from './errors.ts'
 
 type Handler = (c: HonoContext<Env>) => Promise<Response>
@@ -21,27 +21,12 @@ function off(
 }
 
 const saml = off(nobody, 'SAML 2.0 is disabled', { code: 'saml_provider_disabled' })
-const linking = off(callerOf, 'Manual linking is disabled', { code: 'manual_linking_disabled' })
 const oauthServer = off(nobody, 'OAuth server is disabled', { code: 'feature_disabled' })
 const adminSaml = off(adminOf, 'SAML 2.0 is disabled', { code: 'saml_provider_disabled' })
 const adminOAuth = off(adminOf, 'OAuth server is disabled', { code: 'feature_disabled' })
-const adminProviders = off(adminOf, 'Custom OAuth providers are disabled', {
-  code: 'feature_disabled',
-})
-
-/** `GET /authorize` and what comes back from a provider: none is enabled. */
-const provider = off(nobody, 'Unsupported provider: provider is not enabled', {
-  status: 400,
-  code: 'validation_failed',
-})
 
 /** Method, path and answer of what later versions bring. */
 export const absentRoutes: readonly (readonly [string, string, Handler])[] = [
-  ['GET', '/authorize', provider],
-  ['GET', '/callback', provider],
-  ['POST', '/callback', provider],
-  ['GET', '/user/identities/authorize', linking],
-  ['DELETE', '/user/identities/:id', linking],
   ['GET', '/user/oauth/grants', oauthServer],
   ['DELETE', '/user/oauth/grants', oauthServer],
   ['POST', '/sso', saml],
@@ -51,8 +36,6 @@ export const absentRoutes: readonly (readonly [string, string, Handler])[] = [
   ['POST', '/admin/sso/providers', adminSaml],
   ['GET', '/admin/oauth/clients', adminOAuth],
   ['POST', '/admin/oauth/clients', adminOAuth],
-  ['GET', '/admin/custom-providers', adminProviders],
-  ['POST', '/admin/custom-providers', adminProviders],
   ['POST', '/oauth/clients/register', oauthServer],
   ['GET', '/oauth/authorize', oauthServer],
   ['POST', '/oauth/token', oauthServer],

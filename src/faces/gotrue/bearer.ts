@@ -8,7 +8,7 @@ import { isBanned } from '../../flows/admit.ts'
 import { verifyIssued } from '../../model/key.ts'
 import { findUserWithSession, isLiveSession } from '../../model/user-session.ts'
 import { isUuid } from '../../model/uuid.ts'
-import { refused } from './errors.ts'
+import { refused, type Said } from './errors.ts'
 
 /** Who calls, and the context in which they act. */
 export interface Called extends Caller {
@@ -16,7 +16,10 @@ export interface Called extends Caller {
 }
 
 /** The user of the bearer token: one query. A session that was ended is refused at once, one that is only old is not. */
-export async function callerOf(c: HonoContext<Env>): Promise<Called> {
+export async function callerOf(
+  c: HonoContext<Env>,
+  otherAudience: Partial<Said> = {},
+): Promise<Called> {
   const ctx = c.get('ctx')
   const claims = await claimsOf(c)
   const { sub, session_id } = claims
@@ -33,7 +36,7 @@ export async function callerOf(c: HonoContext<Env>): Promise<Called> {
   if (isBanned(ctx, user)) throw new Fault('user_banned')
   const asked = c.req.header('x-jwt-aud')
   if (asked && asked !== user.audience) {
-    throw refused("Token audience doesn't match request audience")
+    throw refused("Token audience doesn't match request audience", otherAudience)
   }
   return { ctx: actingAs(ctx, { kind: 'user', userId: user.id, sessionId }), user, session }
 }

@@ -5,14 +5,18 @@ import { changeUser, logOut, showUser } from './account.ts'
 import * as admin from './admin.ts'
 import { answerError } from './answer.ts'
 import { checkCaptcha } from './captcha.ts'
+import * as custom from './custom-providers.ts'
+import { authorize, callback } from './external.ts'
 import { factorRoutes } from './factors.ts'
+import { linkByProvider, unlink } from './identities.ts'
 import { bucketOf, limit } from './limits.ts'
 import { invite, magicLink, otp, reauthenticate, recover, resend } from './mails.ts'
 import { discovery, health, jwks, settings } from './meta.ts'
 import { passkeyRoutes } from './passkeys.ts'
+import { receive } from './receive.ts'
 import { register } from './sign-up.ts'
 import { token } from './token.ts'
-import { followLink, verify } from './verify.ts'
+import { type LinkPages, openLink, verify } from './verify.ts'
 
 type Handler = (c: HonoContext<Env>) => Response | Promise<Response>
 
@@ -27,10 +31,13 @@ const routes: readonly (readonly [string, string, Handler])[] = [
   ['POST', '/magiclink', magicLink],
   ['POST', '/recover', recover],
   ['POST', '/resend', resend],
-  ['GET', '/verify', followLink],
-  ['POST', '/verify', verify],
   ['GET', '/user', showUser],
   ['PUT', '/user', changeUser],
+  ['GET', '/user/identities/authorize', linkByProvider],
+  ['DELETE', '/user/identities/:id', unlink],
+  ['GET', '/authorize', authorize],
+  ['GET', '/callback', callback],
+  ['POST', '/callback', callback],
   ['GET', '/reauthenticate', reauthenticate],
   ['POST', '/logout', logOut],
   ['POST', '/invite', invite],
@@ -42,25 +49,36 @@ const routes: readonly (readonly [string, string, Handler])[] = [
   ['GET', '/admin/users/:id/factors', admin.listFactors],
   ['POST', '/admin/generate_link', admin.makeLink],
   ['GET', '/admin/audit', admin.listAudit],
+  ['GET', '/admin/custom-providers', custom.listProviders],
+  ['POST', '/admin/custom-providers', custom.createProvider],
+  ['GET', '/admin/custom-providers/:identifier', custom.showProvider],
+  ['PUT', '/admin/custom-providers/:identifier', custom.changeProvider],
+  ['DELETE', '/admin/custom-providers/:identifier', custom.deleteProvider],
   ...factorRoutes,
   ...passkeyRoutes,
   ...absentRoutes,
 ]
 
 /** Supabase Auth's REST interface (GoTrue), to be mounted at `/auth/v1`. */
-export function gotrue(): Hono<Env> {
+export function gotrue(pages: LinkPages): Hono<Env> {
   const app = new Hono<Env>()
+  const all: typeof routes = [
+    ...routes,
+    ['GET', '/verify', (c) => openLink(c, pages)],
+    ['POST', '/verify', verify],
+  ]
   app.onError(answerError)
   app.use(crossOrigin)
+  app.use(receive)
   app.use(async (c, next) => {
     c.header('Cache-Control', 'no-store')
     // Hono would answer HEAD by GET, and a scanner of mails would use up a link.
     return c.req.method === 'HEAD' ? c.body(null, 405) : next()
   })
-  for (const [method, path, handler] of routes) {
+  for (const [method, path, handler] of all) {
     for (const one of spellings(path)) app.on(method, one, guarded(method, path, handler))
   }
-  for (const path of new Set(routes.flatMap(([, path]) => spellings(path)))) {
+  for (const path of new Set(all.flatMap(([, path]) => spellings(path)))) {
     app.all(path, (c) => c.body(null, 405))
   }
   app.all('*', (c) => c.text('404 page not found\n', 404))

@@ -85,7 +85,7 @@ export async function limit(c: HonoContext<Env>, bucket: Bucket): Promise<void> 
 
 function placeOf(c: HonoContext<Env>): string | null {
   const { gotrue } = c.get('ctx').config
-  if (gotrue.sbForwardedFor) return c.get('ctx').client.ip
+  if (gotrue.sbForwardedFor && c.req.header('sb-forwarded-for')) return c.get('ctx').client.ip
   if (gotrue.rateLimitHeader === null) return null
   const [first = ''] = (c.req.header(gotrue.rateLimitHeader) ?? '').split(',')
   return first.trim().slice(0, 200) || null

@@ -1,4 +1,5 @@
 import type { Context as HonoContext } from 'hono'
+import { providerNames, providerSettings } from '../../base/config/gotrue-external.ts'
 import type { Env } from '../../base/http.ts'
 import { publicJwks } from '../../model/key.ts'
 
@@ -11,32 +12,9 @@ export function health(c: HonoContext<Env>): Response {
   })
 }
 
-/** Every provider that GoTrue names here; none of them is set up in this version. */
-const providers = [
-  'apple',
-  'azure',
-  'bitbucket',
-  'discord',
-  'facebook',
-  'snapchat',
-  'figma',
-  'fly',
-  'github',
-  'gitlab',
-  'google',
-  'keycloak',
-  'kakao',
-  'linkedin',
-  'linkedin_oidc',
-  'notion',
-  'spotify',
-  'slack',
-  'slack_oidc',
-  'workos',
-  'twitch',
-  'twitter',
-  'zoom',
-]
+/** GoTrue leaves out these two. */
+const unnamed = ['vercel_marketplace', 'x']
+const providers = providerNames.filter((name) => !unnamed.includes(name))
 
 /** `GET /settings`. */
 export function settings(c: HonoContext<Env>): Response {
@@ -44,7 +22,9 @@ export function settings(c: HonoContext<Env>): Response {
   return c.json({
     external: {
       anonymous_users: gotrue.anonymousEnabled,
-      ...Object.fromEntries(providers.map((provider) => [provider, false])),
+      ...Object.fromEntries(
+        providers.map((name) => [name, providerSettings(gotrue, name).enabled]),
+      ),
       email: gotrue.emailEnabled,
       phone: gotrue.phoneEnabled,
     },

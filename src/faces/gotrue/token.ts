@@ -1,14 +1,16 @@
 import type { Context as HonoContext } from 'hono'
 import { Fault } from '../../base/fault.ts'
 import type { Env } from '../../base/http.ts'
+import { signInWithIdToken } from '../../flows/id-token.ts'
 import { weaknessOf } from '../../flows/password-rules.ts'
 import { redeemAuthCode } from '../../flows/redeem.ts'
 import { refresh } from '../../flows/refresh.ts'
 import { signInWithPassword } from '../../flows/sign-in.ts'
 import { normalPhone } from '../../model/phone.ts'
+import { callerOf } from './bearer.ts'
 import { answerCarried, answerSignedIn } from './carry.ts'
 import { refused, weaknessText } from './errors.ts'
-import { readBody } from './read.ts'
+import { readBody, redirectOf } from './read.ts'
 import { idTokenBody, passwordBody, pkceBody, refreshBody } from './schema.ts'
 
 /** `POST /token`, by its grant. */
@@ -58,27 +60,39 @@ async function byAuthCode(c: HonoContext<Env>): Promise<Response> {
     throw refused('invalid request: both auth code and code verifier should be non-empty')
   }
   const signedIn = await redeemAuthCode(ctx, { authCode, verifier })
-  return c.json(await answerSignedIn(c, ctx, signedIn))
+  const json = await answerSignedIn(c, ctx, signedIn)
+  const { providerTokens } = signedIn
+  if (providerTokens === null) return c.json(json)
+  const { accessToken, refreshToken } = providerTokens
+  return c.json({
+    ...json,
+    provider_token: accessToken,
+    ...(refreshToken === null ? {} : { provider_refresh_token: refreshToken }),
+  })
 }
 
-/** Whose tokens a provider's name means. */
-const issuers = new Map([
-  ['google', 'https://accounts.google.com'],
-  ['apple', 'https://appleid.apple.com'],
-  ['facebook', 'https://www.facebook.com'],
-  ['kakao', 'https://kauth.kakao.com'],
-])
-
-/** No provider is set up in this version, so there is none whose tokens could be believed. */
 async function byIdToken(c: HonoContext<Env>): Promise<Response> {
-  const { id_token, provider, client_id, issuer } = await readBody(c, idTokenBody)
+  const body = await readBody(c, idTokenBody)
+  const { id_token: idToken, client_id: clientId, provider, issuer, nonce } = body
   const oauth = { code: 'invalid request', isOAuth: true }
-  if (id_token === '') throw refused('id_token required', oauth)
-  if (provider === '' && (client_id === '' || issuer === '')) {
+  if (idToken === '') throw refused('id_token required', oauth)
+  if (provider === '' && (clientId === '' || issuer === '')) {
     throw refused('provider or client_id and issuer required', oauth)
   }
-  const named = issuers.get(provider) ?? (issuer || provider)
-  throw refused(`Provider (issuer ${JSON.stringify(named)}) is not enabled`, {
-    code: 'provider_disabled',
+  if (body.link_identity && !c.req.header('authorization')) {
+    throw refused('Linking requires a valid user access token in Authorization', oauth)
+  }
+  const linkingUserId = body.link_identity ? (await callerOf(c)).user.id : null
+  const ctx = c.get('ctx')
+  const signedIn = await signInWithIdToken(ctx, {
+    idToken,
+    provider,
+    clientId,
+    issuer,
+    nonce,
+    accessToken: body.access_token,
+    linkingUserId,
+    redirectTo: redirectOf(c),
   })
+  return c.json(await answerSignedIn(c, ctx, signedIn))
 }

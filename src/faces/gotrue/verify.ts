@@ -19,8 +19,31 @@ import { verifyBody } from './schema.ts'
 const halfText =
   'Confirmation link accepted. Please proceed to confirm link sent to the other email'
 
-/** `GET /verify`: the link of a mail. Whatever happens, the browser is sent on. */
-export async function followLink(c: HonoContext<Env>): Promise<Response> {
+/** What this face shows to people itself; `main` knows who makes the page. */
+export interface LinkPages {
+  askToFollow(
+    c: HonoContext<Env>,
+    link: { query: Record<string, string>; to: string },
+  ): Promise<Response>
+}
+
+/** `GET /verify`: the link of a mail, which somebody has opened, or a program that looks through mail. */
+export async function openLink(c: HonoContext<Env>, pages: LinkPages): Promise<Response> {
+  const { type = '', token = '' } = c.req.query()
+  const asks = c.get('ctx').config.mailLinks === 'confirm' || isLookingAhead(c)
+  if (!asks || type === '' || token === '') return followLink(c)
+  const to = redirectOf(c)
+  return pages.askToFollow(c, { query: { token, type, redirect_to: to }, to })
+}
+
+/** A browser that fetches what nobody has opened yet. */
+function isLookingAhead(c: HonoContext<Env>): boolean {
+  const names = ['sec-purpose', 'purpose', 'x-purpose', 'x-moz']
+  return names.some((name) => /prefetch|preview|prerender/i.test(c.req.header(name) ?? ''))
+}
+
+/** The link of a mail is used. Whatever happens, the browser is sent on. */
+async function followLink(c: HonoContext<Env>): Promise<Response> {
   const type = c.req.query('type') ?? ''
   const hash = c.req.query('token') ?? ''
   if (type === '') throw refused('Verify requires a verification type')
@@ -43,7 +66,7 @@ export async function followLink(c: HonoContext<Env>): Promise<Response> {
 }
 
 /** RFC 6749 § 4.1.2.1's names, by the status that the error has elsewhere. */
-const errorNames: Partial<Record<number, string>> = {
+export const errorNames: Partial<Record<number, string>> = {
   400: 'invalid_request',
   401: 'unauthorized_client',
   403: 'access_denied',
@@ -81,20 +104,21 @@ async function placeAfter(
 }
 
 /** Behind the `#`, sorted, with the mark by which clients know that it is for them. */
-function withFragment(target: string, values: Record<string, string>): string {
+export function withFragment(target: string, values: Record<string, string>): string {
   const fragment = new URLSearchParams({ ...values, sb: '' })
   fragment.sort()
   return `${target.split('#')[0]}#${fragment}`
 }
 
 /** Into the query, behind what is there: it comes back as it was sent. */
-function withQuery(target: string, values: Record<string, string>): string {
+export function withQuery(target: string, values: Record<string, string>): string {
   const [before = ''] = target.split('#')
   return `${before}${before.includes('?') ? '&' : '?'}${new URLSearchParams(values)}`
 }
 
 /** `POST /verify`: digits that somebody typed, or a link's hash that an app hands on. */
 export async function verify(c: HonoContext<Env>): Promise<Response> {
+  if (isOwnForm(c)) return followLink(c)
   const { type, token, token_hash, email, phone, redirect_to } = await readBody(c, verifyBody)
   if (type === '') throw refused('Verify requires a verification type')
   if (token === '' && token_hash === '') throw refused('Verify requires a token or a token hash')
@@ -136,6 +160,12 @@ function checkVerifyEmail(email: string): string {
     if (isFault(error)) throw refused('Invalid email format', { status: 422 })
     throw error
   }
+}
+
+/** The button of the page before a link: what it is about stands in the address, as in the mail. */
+function isOwnForm(c: HonoContext<Env>): boolean {
+  const type = c.req.header('content-type') ?? ''
+  return /^application\/x-www-form-urlencoded\b/i.test(type) && Boolean(c.req.query('token'))
 }
 
 async function answerRedeemed(c: HonoContext<Env>, redeemed: Redeemed): Promise<Response> {
