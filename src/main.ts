@@ -1,9 +1,9 @@
 import { createAdaptorServer } from '@hono/node-server'
-import { Hono } from 'hono'
+import { Hono, type Context as HonoContext } from 'hono'
 import { sql } from 'kysely'
 import { createBackground } from './base/background.ts'
 import { createCache } from './base/cache.ts'
-import { clientIp } from './base/client-ip.ts'
+import { clientIp, namedIp } from './base/client-ip.ts'
 import type { Config } from './base/config.ts'
 import { type Context, systemNow } from './base/context.ts'
 import type { Env } from './base/http.ts'
@@ -15,7 +15,14 @@ import { authjs } from './faces/authjs/index.ts'
 import { dev } from './faces/dev/index.ts'
 import { gotrue } from './faces/gotrue/index.ts'
 import { oidc } from './faces/oidc/index.ts'
-import { askSignOut, pages, postBack, tellTrouble } from './faces/pages/index.ts'
+import {
+  askSignOut,
+  askToFollow,
+  assets,
+  pages,
+  postBack,
+  tellTrouble,
+} from './faces/pages/index.ts'
 import { templateReader } from './flows/mail-template.ts'
 
 /** The context of a process; each request gets one of its own, with its client. */
@@ -49,7 +56,40 @@ export interface AppOptions {
 export function createApp(ctx: Context, { localToken }: AppOptions = {}): Hono<Env> {
   const app = new Hono<Env>()
   const isDev = ctx.config.mode === 'dev'
+  begin(app, ctx)
 
+  app.get('/api/status', (c) => c.body(null, 204))
+  app.get('/', (c) =>
+    isDev
+      ? c.redirect('/console/mailbox', 302)
+      : c.json({ name: 'sekisho', openid: `${ctx.config.publicUrl}/oidc` }),
+  )
+
+  if (isDev && localToken !== undefined) app.route('/', dev({ token: localToken }))
+  app.route('/auth/v1', gotrue({ askToFollow }))
+  app.route('/api/authjs', authjs())
+  app.route('/', oidc({ tellTrouble, postBack, askSignOut }))
+  app.route('/', pages())
+
+  app.notFound((c) => c.json({ code: 'not_found', message: 'There is nothing at this path.' }, 404))
+  app.onError((error, c) => {
+    c.get('ctx').log.error({ err: error }, 'A request failed.')
+    return c.json({ code: 'server_error', message: 'Something went wrong on our side.' }, 500)
+  })
+  return app
+}
+
+/** GoTrue's face at the root of a port of its own, as in GoTrue's image. */
+export function createGotrueApp(ctx: Context): Hono<Env> {
+  const app = new Hono<Env>()
+  begin(app, ctx)
+  app.route('/', assets())
+  for (const path of ['/auth/v1', '/']) app.route(path, gotrue({ askToFollow }))
+  return app
+}
+
+/** What comes first on every port: a context for each request, the headers of each answer, and signs of life. */
+function begin(app: Hono<Env>, ctx: Context): void {
   app.use(async (c, next) => {
     const requestId = ctx.random.uuid()
     const peer = c.env?.incoming?.socket?.remoteAddress ?? null
@@ -58,7 +98,7 @@ export function createApp(ctx: Context, { localToken }: AppOptions = {}): Hono<E
       ...ctx,
       log: ctx.log.child({ requestId }),
       client: {
-        ip: clientIp(peer, c.req.header('x-forwarded-for'), ctx.config.trustProxy),
+        ip: ipOf(c, ctx.config, peer),
         userAgent: c.req.header('user-agent') ?? null,
       },
     })
@@ -70,7 +110,7 @@ export function createApp(ctx: Context, { localToken }: AppOptions = {}): Hono<E
       if (!headers.has(name)) headers.set(name, value)
     }
     // The query is left out: it may hold codes and tokens.
-    if (!isDev) {
+    if (ctx.config.mode !== 'dev') {
       const { method, path } = c.req
       const tookMs = Math.round(performance.now() - began)
       ctx.log.info({ requestId, method, path, status: c.res.status, tookMs }, 'request')
@@ -88,25 +128,14 @@ export function createApp(ctx: Context, { localToken }: AppOptions = {}): Hono<E
       (await answers(ctx)) ? c.json({ status: 'ok' }) : c.json({ status: 'unavailable' }, 503),
     )
   }
-  app.get('/api/status', (c) => c.body(null, 204))
-  app.get('/', (c) =>
-    isDev
-      ? c.redirect('/console/mailbox', 302)
-      : c.json({ name: 'sekisho', openid: `${ctx.config.publicUrl}/oidc` }),
-  )
+}
 
-  if (isDev && localToken !== undefined) app.route('/', dev({ token: localToken }))
-  app.route('/auth/v1', gotrue())
-  app.route('/api/authjs', authjs())
-  app.route('/', oidc({ tellTrouble, postBack, askSignOut }))
-  app.route('/', pages())
-
-  app.notFound((c) => c.json({ code: 'not_found', message: 'There is nothing at this path.' }, 404))
-  app.onError((error, c) => {
-    c.get('ctx').log.error({ err: error }, 'A request failed.')
-    return c.json({ code: 'server_error', message: 'Something went wrong on our side.' }, 500)
-  })
-  return app
+/** Proxies name the client in `X-Forwarded-For`, and Supabase's in a header of their own where that is asked for. */
+function ipOf(c: HonoContext<Env>, { trustProxy, gotrue }: Config, peer: string | null) {
+  const named = gotrue.sbForwardedFor
+    ? namedIp(peer, c.req.header('sb-forwarded-for'), trustProxy)
+    : null
+  return named ?? clientIp(peer, c.req.header('x-forwarded-for'), trustProxy)
 }
 
 const defaultHeaders = [

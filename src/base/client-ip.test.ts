@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { clientIp, parseProxyTrust } from './client-ip.ts'
+import { clientIp, namedIp, parseProxyTrust } from './client-ip.ts'
 
 const nobody = parseProxyTrust('')
 
@@ -36,4 +36,16 @@ test('a setting that is neither a number nor a network is refused', () => {
   for (const wrong of ['loopback', '10.0.0.0/33', '10.0.0.0/8 ::1', '/8']) {
     expect(() => parseProxyTrust(wrong)).toThrow(/must be/)
   }
+})
+
+test.each([
+  ['', '198.51.100.1', null],
+  ['1', '198.51.100.1', '198.51.100.1'],
+  ['10.0.0.0/8', '198.51.100.1', '198.51.100.1'],
+  ['172.16.0.0/12', '198.51.100.1', null],
+  ['1', '2001:db8::1, 10.0.0.9', '2001:db8::1'],
+  ['1', 'nonsense', null],
+  ['1', undefined, null],
+])('trusting %j, a header that names %s means %s', (trust, header, expected) => {
+  expect(namedIp('10.0.0.1', header, parseProxyTrust(trust))).toBe(expected)
 })

@@ -54,6 +54,20 @@ export function clientIp(
   return current
 }
 
+/** The address in a header that holds one, such as `Sb-Forwarded-For`, if who brings it is believed; else null. */
+export function namedIp(
+  peer: string | null,
+  header: string | undefined,
+  trust: ProxyTrust,
+): string | null {
+  const current = peer === null ? null : bareAddress(peer)
+  const isBelieved =
+    current !== null &&
+    (trust.kind === 'hops' || (trust.kind === 'networks' && isIn(trust.list, current)))
+  const [first = ''] = (header ?? '').split(',')
+  return isBelieved ? bareAddress(first.trim()) : null
+}
+
 function isIn(list: BlockList, address: string): boolean {
   const family = familyOf(address)
   return family !== null && list.check(address, family)

@@ -9,7 +9,7 @@ import { migrate } from '../db/migrate.ts'
 import type { OpenDatabase } from '../db/open.ts'
 import { type ApiKeys, issueApiKeys } from '../flows/api-keys.ts'
 import { keepHouse } from '../flows/housekeeping.ts'
-import { createApp, createContext, type Listening, listen } from '../main.ts'
+import { createApp, createContext, createGotrueApp, type Listening, listen } from '../main.ts'
 import { applyFile } from './apply.ts'
 import { banner } from './banner.ts'
 import { open, readDevelopment, readProduction } from './configuration.ts'
@@ -101,16 +101,40 @@ function asCommandLine(ctx: Context): Context {
   return actingAs(ctx, { kind: 'system', name: 'cli' })
 }
 
+/** The server's port, and GoTrue's own where there is one. */
 async function listenOrSay(ctx: Context, options: { localToken?: string }): Promise<Listening> {
-  const { host, port } = ctx.config
+  const { port, gotruePort } = ctx.config
+  const first = await listenAt(ctx.config, createApp(ctx, options), port, '--port or PORT')
+  if (gotruePort === 0) return first
   try {
-    return await listen(createApp(ctx, options), { hosts: hostsOf(ctx.config), port })
+    const gate = createGotrueApp(ctx)
+    const second = await listenAt(ctx.config, gate, gotruePort, 'SEKISHO_GOTRUE_PORT')
+    return {
+      async close() {
+        await Promise.all([first.close(), second.close()])
+      },
+    }
+  } catch (error) {
+    await first.close()
+    throw error
+  }
+}
+
+async function listenAt(
+  config: Config,
+  app: ReturnType<typeof createApp>,
+  port: number,
+  setting: string,
+): Promise<Listening> {
+  const { host } = config
+  try {
+    return await listen(app, { hosts: hostsOf(config), port })
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : null
     if (code === 'EADDRINUSE') {
       throw ending(
         'actionNeeded',
-        `Port ${port} is taken by another program. Choose another one with --port or PORT, or any free one with --port 0.`,
+        `Port ${port} is taken by another program. Choose another one with ${setting}${port === config.port ? ', or any free one with --port 0' : ''}.`,
         { cause: error },
       )
     }

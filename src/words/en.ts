@@ -166,6 +166,9 @@ export const en = {
     signOutNo: 'Stay signed in',
     stayedTitle: 'You stay signed in',
     stayed: 'Nothing was changed.',
+    followTitle: 'One more step',
+    follow:
+      'Continue to do what the mail was about. We ask because programs that look through mail open links too.',
   },
 
   error: {

@@ -164,6 +164,9 @@ export const ja: Words = {
     signOutNo: 'ログインしたままにする',
     stayedTitle: 'ログインしたままです',
     stayed: '変更はありません。',
+    followTitle: 'あと一歩です',
+    follow:
+      '続行すると、メールの手続きが完了します。メールを検査するプログラムもリンクを開くため、確認しています。',
   },
 
   error: {

@@ -4,6 +4,7 @@ import type { Env } from '../../src/base/http.ts'
 import { signJwt } from '../../src/base/jwt.ts'
 import { after, hour, unixSeconds } from '../../src/base/time.ts'
 import { gotrue } from '../../src/faces/gotrue/index.ts'
+import { askToFollow } from '../../src/faces/pages/index.ts'
 import { signingKey } from '../../src/model/key.ts'
 import { type World, world } from '../world.ts'
 
@@ -60,7 +61,7 @@ function serve(made: World, adminKey: string): GotrueWorld {
     c.set('ctx', ctx)
     await next()
   })
-  app.route('/auth/v1', gotrue())
+  app.route('/auth/v1', gotrue({ askToFollow }))
 
   const self: GotrueWorld = {
     ...made,

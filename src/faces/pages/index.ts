@@ -34,6 +34,8 @@ import { type Fields, type Form, type Step, steps } from './steps.ts'
 import { go, keepBrowser, type Page, show, type Visit, visit } from './visit.ts'
 
 export { askSignOut, postBack, tellTrouble } from './ends.ts'
+export { askToFollow } from './mail-link.ts'
+export { assets }
 
 /** The pages that people see: each step is a POST that leads, by 303, to the GET of the next. */
 export function pages(): Hono<Env> {
