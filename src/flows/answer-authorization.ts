@@ -100,7 +100,8 @@ function questionFor(
     if (prompt.includes('login') || prompt.includes('create')) return 'sign-in'
     if (!isFresh(ctx, at, maxAgeSeconds)) return 'sign-in'
     const isChosen = interaction?.state.selected === session.id
-    if (prompt.includes('select_account') && !isChosen) return 'select-account'
+    const mustChoose = prompt.includes('select_account') || isUnassured(authorization)
+    if (mustChoose && !isChosen) return 'select-account'
   }
   if (!reaches(session, aal)) return 'second-factor'
   return mustConsent(authorization, session, interaction) ? 'consent' : null
@@ -116,6 +117,14 @@ function mustConsent(
   const isAsked = interaction?.state.consented === session.userId
   if (prompt.includes('consent') && !isAsked) return true
   return missingConsent(consent, session.consent) !== null
+}
+
+/**
+ * Any app on a device may listen where this answer goes: without a page, it would have the user's tokens unseen (RFC 8252
+ * § 8.6). An `https` address is the application's own.
+ */
+function isUnassured({ application, back }: Authorization): boolean {
+  return application.type === 'Native' && !back.redirectUri.startsWith('https:')
 }
 
 /** `max_age=0` is `prompt=login` (OpenID Connect Core § 3.1.2.1): nobody has signed in at this very moment. */

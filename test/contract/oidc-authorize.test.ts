@@ -139,9 +139,7 @@ describe('a redirect URI is the very same string', () => {
     const native = (redirect_uri: string) =>
       browser.open(authPath({ client_id: 'native', redirect_uri }))
     expect((await native('http://127.0.0.1:51234/done')).status).toBe(303)
-    expect((await native('com.example.app:/done')).headers.get('location')).toMatch(
-      /^com\.example\.app:\/done\?code=/,
-    )
+    expect((await native('com.example.app:/done')).status).toBe(303)
     for (const uri of [
       'http://localhost:51234/done',
       'http://127.0.0.1:51234/other',
@@ -296,6 +294,23 @@ describe('prompt and max_age', () => {
     expect(answerOf(await browser.open(`/oidc/auth/${flow}`)).code).toHaveLength(43)
     const stranger = await browserAt(at).open(authPath({ prompt: 'select_account' }))
     expect(stranger.headers.get('location')).toMatch(/^\/sign-in\?/)
+  })
+
+  test('an app on a device gets nothing silently, since any other may listen there (RFC 8252)', async () => {
+    const at = await gate()
+    const { browser, sessionId } = await person(at)
+    at.scene.pass(1 * minute)
+    for (const redirect_uri of ['com.example.app:/done', 'http://127.0.0.1:51234/done']) {
+      const asked = { client_id: 'native', redirect_uri, prompt: undefined }
+      const silent = await browser.open(authPath({ ...asked, prompt: 'none' }))
+      expect(answerOf(silent).error).toBe('account_selection_required')
+      const page = await browser.open(authPath(asked))
+      expect(page.headers.get('location')).toMatch(/^\/select-account\?/)
+      const { flow } = answerOf(page)
+      await browser.send('/select-account', { flow, session: sessionId })
+      const back = await browser.open(`/oidc/auth/${flow}`)
+      expect(back.headers.get('location')).toMatch(new RegExp(`^${redirect_uri}\\?code=`))
+    }
   })
 
   test('who has to sign in again finds their address filled in', async () => {
