@@ -172,7 +172,7 @@ async function subjectAsked(
   return hinted === claims.subject ? hinted : 'unreadable'
 }
 
-/** PKCE: public applications must, all may; only S256 (RFC 9700 § 2.1.1). */
+/** PKCE: for everybody who was not let off; only S256 (RFC 9700 § 2.1.1). */
 function challengeProblem(
   application: Application,
   { codeChallenge, codeChallengeMethod }: AuthorizationRequest,
@@ -198,7 +198,8 @@ export async function subjectOf(
 ): Promise<string | 'unreadable'> {
   // A hint may be long expired (OpenID Connect Core § 3.1.2.1): it is read as of the beginning of time.
   const read = await verifyIssued(ctx, 'oidc', { token: idToken, at: new Date(0) })
-  if (read.outcome !== 'valid') return 'unreadable'
+  // The same keys sign logout tokens and access tokens, which are no proof of a sign-in here.
+  if (read.outcome !== 'valid' || read.header.typ !== 'JWT') return 'unreadable'
   const { sub, aud, iss } = read.claims
   if (typeof sub !== 'string' || iss !== issuerOf(ctx)) return 'unreadable'
   return applicationId === null || aud === applicationId ? sub : 'unreadable'

@@ -19,6 +19,8 @@ import {
 import { endSession } from '../../src/model/session.ts'
 import { deleteUser } from '../../src/model/user.ts'
 import {
+  answerOf,
+  authPath,
   browserAt,
   callback,
   codeFor,
@@ -260,6 +262,9 @@ describe('a session that ends', () => {
     const { payload } = await checked(at, received[0]?.token ?? '', 'shop')
     const { sid } = JSON.parse(Buffer.from(id_token.split('.')[1] ?? '', 'base64url').toString())
     expect(payload.sid).toBe(sid)
+    // It is signed by the same key, and still no ID token.
+    const hint = authPath({ prompt: 'none', id_token_hint: received[0]?.token })
+    expect(answerOf(await phone.open(hint)).error).toBe('invalid_request')
     expect((await me(at, kept.access_token)).status).toBe(200)
   })
 
