@@ -7,6 +7,7 @@ import type { Factor, User } from '../model/user.ts'
 import { factorEvent } from './factor.ts'
 import { clientParty } from './passkey.ts'
 import type { Holder } from './passkey-registration.ts'
+import { countText, unsent } from './phone-token.ts'
 import { checkChannel, findSmsWay, makeSmsCode, sendText } from './sms.ts'
 import { creationOptions, requestOptions } from './webauthn.ts'
 
@@ -63,6 +64,7 @@ async function challengePhone(
   const way = await findSmsWay(ctx, to)
   const code = makeSmsCode(ctx, way, mfaPhoneOtpLength)
   const sessionId = session.id
+  await countText(ctx, way, to)
   const asked = await write(ctx, user, {
     factor,
     sessionId,
@@ -75,7 +77,7 @@ async function challengePhone(
   } catch (error) {
     // What did not arrive keeps nobody waiting for the next one.
     await takeBackChallenge(ctx, { id: asked.id, factorId: factor.id })
-    throw error
+    throw unsent(ctx, error, 'factor')
   }
   return asked
 }

@@ -51,20 +51,22 @@ export async function prepareText(
   if (kept.outcome === 'too-soon') {
     throw new Fault('over_sms_send_rate_limit', { retryAfter: kept.retryAfter })
   }
-  if (way.kind !== 'test') {
-    await limitSendingTo(ctx, phone)
-    await countSent(ctx, 'sms')
-  }
+  await countText(ctx, way, phone)
   const type = purpose === 'confirmation' && user.phoneVerifiedAt !== null ? 'SignIn' : message
   return { purpose, userId: user.id, channel, type, way, token }
 }
 
-/** Messages cost money and sleep: many accounts that name one number do not reach it more often. */
-async function limitSendingTo(ctx: Tx, phone: string): Promise<void> {
+/**
+ * Messages cost money and sleep: many accounts that name one number do not reach it more often. Throws
+ * `over_sms_send_rate_limit`.
+ */
+export async function countText(ctx: Tx, way: SmsWay, phone: string): Promise<void> {
+  if (way.kind === 'test') return
   const taken = await take(ctx, `send-text:${phone}`, { limit: 10, window: 10 * minute })
   if (!taken.allowed) {
     throw new Fault('over_sms_send_rate_limit', { retryAfter: taken.retryAfter })
   }
+  await countSent(ctx, 'sms')
 }
 
 /**
@@ -83,9 +85,14 @@ export async function sendPreparedText(ctx: Context, text: PreparedText): Promis
     })
   } catch (error) {
     await dropTokens(ctx, userId, [token])
-    if (!isFault(error)) throw error
-    ctx.log.warn({ code: error.code, details: error.details }, 'A text message could not be sent.')
-    const code = error.code === 'connector_failed' ? error.code : 'connector_not_found'
-    throw new Fault(code, { ...error.details, channel: 'sms', purpose }, { cause: error })
+    throw unsent(ctx, error, purpose)
   }
+}
+
+/** Why a message did not go out, for whoever asked for it; the log has to know it too. */
+export function unsent(ctx: Tx, error: unknown, purpose: TextPurpose | 'factor'): unknown {
+  if (!isFault(error)) return error
+  ctx.log.warn({ code: error.code, details: error.details }, 'A text message could not be sent.')
+  const code = error.code === 'connector_failed' ? error.code : 'connector_not_found'
+  return new Fault(code, { ...error.details, channel: 'sms', purpose }, { cause: error })
 }
