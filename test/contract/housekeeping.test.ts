@@ -2,8 +2,11 @@ import { sql } from 'kysely'
 import { expect, test } from 'vitest'
 import { day, hour } from '../../src/base/time.ts'
 import { tidy } from '../../src/flows/housekeeping.ts'
+import { createApplication } from '../../src/model/application.ts'
 import { take } from '../../src/model/limit.ts'
 import { createPasskeyChallenge } from '../../src/model/passkey-challenge.ts'
+import { createPushedRequest } from '../../src/model/pushed-request.ts'
+import { spendProof } from '../../src/model/replay.ts'
 import { carrySession, createSession, listSessions } from '../../src/model/session.ts'
 import { createUser } from '../../src/model/user.ts'
 import { createVerification } from '../../src/model/verification.ts'
@@ -27,6 +30,9 @@ test('what is over goes, and what is in use stays', async () => {
   } as const
   await createVerification(ctx, { ...code, lifetime: 1 * hour })
   await take(ctx, 'send:ann@example.com', { limit: 5, window: 1 * hour })
+  await createApplication(ctx, { id: 'shop', name: 'The Shop', type: 'Traditional' })
+  await createPushedRequest(ctx, 'shop', { query: 'state=x', subject: null })
+  await spendProof(ctx, { kind: 'dpop', owner: 'a key', name: 'a proof', lifetime: 1 * hour })
 
   const question = { type: 'authentication', holder: 'a page', userId: null, lifetime: 1 * hour } as const
   await createPasskeyChallenge(ctx, { ...question, relyingPartyId: 'localhost' })
@@ -43,8 +49,11 @@ test('what is over goes, and what is in use stays', async () => {
     'idp.session_tokens': 1,
     'idp.limits': 1,
     'idp.keys': 0,
+    'idp.pushed_requests': 1,
+    'idp.spent_proofs': 1,
     'auth.webauthn_challenges': 1,
     'auth.flow_state': 0,
+    'auth.oauth_client_states': 0,
     'auth.sessions': 1,
   })
   const left = (await listSessions(ctx, ann.id)).map(({ id }) => id)

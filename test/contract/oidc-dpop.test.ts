@@ -99,6 +99,10 @@ test('a token is bound to the key whose proof came with the request', async () =
   expect(token_type).toBe('DPoP')
   const told = await at.post('/oidc/token/introspection', { token: access_token }, machineBasic)
   expect(await told.json()).toMatchObject({ active: true, token_type: 'DPoP', cnf: { jkt } })
+  at.scene.queries()
+  expect((await askOwn(at, await proofFor(at))).status).toBe(200)
+  // One spends the proof, one writes the token.
+  expect(at.scene.queries().length).toBe(2)
   const bearer = (await (await askOwn(at, {})).json()) as Tokens
   expect(bearer.token_type).toBe('Bearer')
 })

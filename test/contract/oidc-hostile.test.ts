@@ -34,6 +34,7 @@ const bodies: [string, string, BodyInit][] = [
 const grants = ['__proto__', 'constructor', 'toString', '', 'password', 'implicit', '%00']
 
 const routes = [
+  ['POST', '/oidc/par'],
   ['POST', '/oidc/token'],
   ['POST', '/oidc/token/introspection'],
   ['POST', '/oidc/token/revocation'],
@@ -130,7 +131,14 @@ test('what a stranger writes into an address is shown as text only', async () =>
 
 async function rowsOf({ scene }: Awaited<ReturnType<typeof gate>>): Promise<string> {
   const { db } = scene.ctx
-  const tables = ['idp.tokens', 'idp.grants', 'idp.interactions', 'idp.events'] as const
+  const tables = [
+    'idp.tokens',
+    'idp.grants',
+    'idp.interactions',
+    'idp.pushed_requests',
+    'idp.spent_proofs',
+    'idp.events',
+  ] as const
   const counts = await Promise.all(
     tables.map((table) =>
       db

@@ -2,12 +2,14 @@ import { expect, test } from 'vitest'
 import {
   authPath,
   codeFor,
+  encoded,
   gate,
   machineBasic,
   me,
   person,
   redemption,
   refresh,
+  request,
   shopBasic,
   tokensFor,
 } from './oidc-client.ts'
@@ -43,4 +45,9 @@ test('each request takes no more round trips than it says', async () => {
   expect(await count(at.post('/oidc/token', own, machineBasic))).toBe(1)
   expect(await count(at.post('/oidc/token/revocation', { token: 'x' }, shopBasic))).toBe(1)
   expect(await count(at.post('/oidc/token', redemption('x'), shopBasic), 400)).toBe(2)
+  const left = await at.post('/oidc/par', request(), shopBasic)
+  expect(at.scene.queries().length).toBe(1)
+  const { request_uri } = (await left.json()) as { request_uri: string }
+  const pushed = `/oidc/auth?${encoded({ client_id: 'shop', request_uri })}`
+  expect(await count(browser.open(pushed), 303)).toBe(3)
 })

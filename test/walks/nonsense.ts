@@ -41,14 +41,14 @@ export function gotrueRoutes(all: readonly RouteOfApp[]): Route[] {
 }
 
 export function oidcRoutes(all: readonly RouteOfApp[]): Route[] {
-  const bare = writing(all).filter(({ path }) => /^\/oidc\/(?:token|me)/.test(path))
+  const bare = writing(all).filter(({ path }) => /^\/oidc\/(?:token|me|par)/.test(path))
   return [...bare, { method: 'POST', path: '/oidc/token', as: 'app' }]
 }
 
 /** What people see; signing out needs no field, so nonsense around it is passed over. */
 export function pageRoutes(all: readonly RouteOfApp[]): Route[] {
   const others =
-    /^\/(?:auth\/v1|oidc\/token|oidc\/me|api|console|account|sign-out$|oidc\/session)|passkey/
+    /^\/(?:auth\/v1|oidc\/token|oidc\/me|oidc\/par|api|console|account|sign-out$|oidc\/session)|passkey/
   return writing(all).filter(({ path }) => !others.test(path))
 }
 
