@@ -17,6 +17,7 @@ import {
   updateUser,
 } from '../model/user.ts'
 import { type PreparedMail, prepareEmailChange, sendMails } from './mail-token.ts'
+import { announce } from './notices.ts'
 import { checkPasswordRules } from './password-rules.ts'
 import { believePhone, type PhoneChange, planPhoneChange } from './phone-change.ts'
 import { type PreparedText, prepareText, sendPreparedText } from './phone-token.ts'
@@ -190,6 +191,7 @@ async function changePassword(
   await updateUser(ctx, user.id, { passwordHash })
   await clearTokens(ctx, user.id)
   const ended = await endSessionsOf(ctx, user.id, { except: session?.id })
+  await announce(ctx, user, 'passwordChanged')
   await record(ctx, {
     type: 'user.password-changed',
     userId: user.id,

@@ -16,6 +16,7 @@ import { forgive, take } from '../model/limit.ts'
 import { type Factor, lockUser, type User } from '../model/user.ts'
 import { factorEvent } from './factor.ts'
 import { canVerify } from './factor-challenge.ts'
+import { announce } from './notices.ts'
 import { clientParty } from './passkey.ts'
 import type { Holder } from './passkey-registration.ts'
 import { judgeSmsCode } from './sms.ts'
@@ -82,6 +83,9 @@ export async function proveFactor(
       ],
     })
     if (raised === null) throw new Fault('session_not_found', { at: 'bearer' })
+    if (raised.isFirstProof) {
+      await announce(ctx, user, 'factorEnrolled', { FactorType: factor.type })
+    }
     await forgive(
       ctx,
       guessesAt(factor).map(({ key }) => key),

@@ -7,6 +7,7 @@ import { createFactor, deleteExpiredFactors, deleteFactor, lockFactors } from '.
 import { isPhone, normalPhone } from '../model/phone.ts'
 import { auditActorOf, type Factor, type User } from '../model/user.ts'
 import { isUuid } from '../model/uuid.ts'
+import { announce } from './notices.ts'
 import type { Holder } from './passkey-registration.ts'
 
 /**
@@ -145,8 +146,11 @@ export async function unenrollFactor(
   if (factor.status === 'verified' && !isRaised) {
     throw new Fault('insufficient_aal', { at: 'unenroll' })
   }
-  const isDeleted = await transaction(ctx, (ctx) =>
-    deleteFactor(
+  const isDeleted = await transaction(ctx, async (ctx) => {
+    if (factor.status === 'verified') {
+      await announce(ctx, user, 'factorUnenrolled', { FactorType: factor.type })
+    }
+    return deleteFactor(
       ctx,
       { ...factor, userId: user.id },
       {
@@ -165,8 +169,8 @@ export async function unenrollFactor(
           }),
         ],
       },
-    ),
-  )
+    )
+  })
   if (!isDeleted) throw new Fault('factor_not_found')
 }
 

@@ -21,6 +21,7 @@ import {
 import { linkedEvent, type Settled, settleOnce } from './external-account.ts'
 import type { External } from './external-claims.ts'
 import { prepareMail } from './mail-token.ts'
+import { announce } from './notices.ts'
 
 export interface Linking {
   /** Who is signed in, and asked for it. */
@@ -61,6 +62,7 @@ async function link<T>(
   const before = await existing(ctx, userId)
   const identity = await createIdentity(ctx, { userId, provider, subject, data })
   await record(ctx, linkedEvent(ctx, before, identity))
+  await announce(ctx, before, 'identityLinked', { Provider: provider })
   if (before.email === null) {
     const isTaken = email !== null && (await findUserByEmail(ctx, email.address)) !== null
     if (isTaken) throw new Fault('email_exists', { at: 'link' })
@@ -107,6 +109,7 @@ async function unlink(ctx: Tx, userId: string, identityId: string): Promise<void
     throw new Fault('identity_not_found')
   }
   const { provider, subject } = identity
+  await announce(ctx, user, 'identityUnlinked', { Provider: provider })
   await record(ctx, {
     type: 'identity.unlinked',
     userId,

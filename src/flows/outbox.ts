@@ -8,6 +8,7 @@ import {
 } from '../model/delivery.ts'
 import type { NewEvent } from '../model/event.ts'
 import { sendLogout } from './back-channel-logout.ts'
+import { sendNotice } from './notices.ts'
 
 /** How a try ended. The event is recorded when it was told, or when it was the last try. */
 export type Sent =
@@ -17,6 +18,7 @@ export type Sent =
 
 const senders: Record<DeliveryKind, (ctx: Context, delivery: Delivery) => Promise<Sent>> = {
   'back-channel-logout': sendLogout,
+  'mail-notice': sendNotice,
 }
 
 /** The pauses after each try; the last try is the one after them. Each is longer than any try takes. */

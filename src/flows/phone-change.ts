@@ -3,6 +3,7 @@ import { Fault } from '../base/fault.ts'
 import type { SmsChannel } from '../connectors/index.ts'
 import { record } from '../model/event.ts'
 import { auditActorOf, findUserByPhone, type User, updateUser } from '../model/user.ts'
+import { announce } from './notices.ts'
 import { prepareText, sendPreparedText } from './phone-token.ts'
 import { namePhoneIdentity } from './redeem.ts'
 import { findSmsWay, type SmsWay } from './sms.ts'
@@ -29,6 +30,7 @@ export async function believePhone(ctx: Tx, user: User, phone: string): Promise<
   const change = { phone, phoneVerified: true, isAnonymous: false }
   const changed = (await updateUser(ctx, user.id, change)) ?? user
   await namePhoneIdentity(ctx, changed, phone)
+  await announce(ctx, changed, 'phoneChanged', { Phone: phone, OldPhone: user.phone ?? '' })
   await record(ctx, {
     type: 'user.updated',
     userId: user.id,

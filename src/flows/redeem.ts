@@ -27,6 +27,7 @@ import type { ProviderTokens } from '../model/provider-tokens.ts'
 import type { AuthenticationMethod } from '../model/session.ts'
 import { auditActorOf, findUser, type User, updateUser } from '../model/user.ts'
 import { admit, refuseBanned } from './admit.ts'
+import { announce } from './notices.ts'
 import type { SignedIn } from './sign-in.ts'
 import { signedUpAudit } from './sign-up-checks.ts'
 import { isJudgedOutside, judgeSmsCode } from './sms.ts'
@@ -220,6 +221,7 @@ async function changeEmail(ctx: Tx, user: User): Promise<Done> {
     throw error
   }
   await nameEmailIdentity(ctx, user, user.pending.newEmail)
+  if (user.email !== null) await announce(ctx, user, 'emailChanged', { OldEmail: user.email })
   await record(ctx, {
     type: 'user.updated',
     userId: user.id,
@@ -267,6 +269,10 @@ async function finishPhone(ctx: Tx, user: User, kind: TokenKind): Promise<Done> 
     throw error
   }
   await namePhoneIdentity(ctx, user, user.pending.newPhone)
+  await announce(ctx, user, 'phoneChanged', {
+    Phone: user.pending.newPhone,
+    OldPhone: user.phone ?? '',
+  })
   await record(ctx, {
     type: 'user.updated',
     userId: user.id,

@@ -4,7 +4,7 @@ import { sqlNow } from './clock.ts'
 import { type NewEvent, recording } from './event.ts'
 
 /** What the outbox tells the world of. Rows are written with the change itself (migrations/0007_logout.sql). */
-export type DeliveryKind = 'back-channel-logout'
+export type DeliveryKind = 'back-channel-logout' | 'mail-notice'
 
 /** One thing that somebody outside is still to be told. */
 export interface Delivery {
@@ -31,6 +31,19 @@ export async function takeDeliveries(
       order by due_at, created_at, id limit ${limit} for update skip locked))
     returning d.id, d.kind, d.details, d.attempts`.execute(ctx.db)
   return rows
+}
+
+/** Puts something into the outbox, in the transaction of what it tells of. */
+export async function putDelivery(
+  ctx: Tx,
+  kind: DeliveryKind,
+  details: Record<string, unknown>,
+): Promise<void> {
+  await sql`
+    insert into idp.deliveries (kind, key, details, created_at)
+    values (${kind}, ${ctx.random.uuid()}, ${JSON.stringify(details)}::text::jsonb, ${sqlNow(ctx)})`.execute(
+    ctx.db,
+  )
 }
 
 /** Takes a delivery out of the outbox, told or given up, and records which; nothing when another node was faster. */

@@ -63,6 +63,8 @@ export type EventType =
   | 'key.deleted'
   | 'logout.delivered'
   | 'logout.failed'
+  | 'notice.delivered'
+  | 'notice.failed'
 
 /** What GoTrue's audit log says of an event (reference/gotrue.md § 0.5). */
 export interface Audit {

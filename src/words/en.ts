@@ -301,6 +301,38 @@ export const en = {
       subject: '{code} is your verification code',
       lead: 'Type this code to confirm that it is you:',
     },
+    notice: {
+      passwordChanged: {
+        subject: 'Your password was changed',
+        lead: 'The password of your {app} account ({email}) was changed.',
+      },
+      emailChanged: {
+        subject: 'Your email address was changed',
+        lead: 'The address of your {app} account is {email} now.',
+      },
+      phoneChanged: {
+        subject: 'Your phone number was changed',
+        lead: 'The phone number of your {app} account ({email}) was changed.',
+      },
+      identityLinked: {
+        subject: 'A new sign-in method was linked to your account',
+        lead: 'There is a new way to sign in to your {app} account ({email}).',
+      },
+      identityUnlinked: {
+        subject: 'A sign-in method was removed from your account',
+        lead: 'One of the ways to sign in to your {app} account ({email}) was removed.',
+      },
+      factorEnrolled: {
+        subject: 'A new verification method was added to your account',
+        lead: 'Your {app} account ({email}) has a new second step.',
+      },
+      factorUnenrolled: {
+        subject: 'A verification method was removed from your account',
+        lead: 'A second step of your {app} account ({email}) was removed.',
+      },
+    },
+    noticeNotYou:
+      'Was it not you? Then reset your password at once, and tell the people who run it.',
     orCode: 'Or type this code: {code}',
     linkNotYou: 'Was it not you? Then you can ignore this mail.',
   },

@@ -303,6 +303,38 @@ export const ja: Words = {
       subject: '{code} は確認コードです',
       lead: 'ご本人であることを確認するため、このコードを入力してください。',
     },
+    notice: {
+      passwordChanged: {
+        subject: 'パスワードが変更されました',
+        lead: '{app} のアカウント（{email}）のパスワードが変更されました。',
+      },
+      emailChanged: {
+        subject: 'メールアドレスが変更されました',
+        lead: '{app} のアカウントのメールアドレスが {email} に変更されました。',
+      },
+      phoneChanged: {
+        subject: '電話番号が変更されました',
+        lead: '{app} のアカウント（{email}）の電話番号が変更されました。',
+      },
+      identityLinked: {
+        subject: '新しいログイン方法が追加されました',
+        lead: '{app} のアカウント（{email}）に新しいログイン方法が追加されました。',
+      },
+      identityUnlinked: {
+        subject: 'ログイン方法が削除されました',
+        lead: '{app} のアカウント（{email}）からログイン方法が 1 つ削除されました。',
+      },
+      factorEnrolled: {
+        subject: '新しい確認方法が追加されました',
+        lead: '{app} のアカウント（{email}）に新しい 2 段階認証が追加されました。',
+      },
+      factorUnenrolled: {
+        subject: '確認方法が削除されました',
+        lead: '{app} のアカウント（{email}）から 2 段階認証が 1 つ削除されました。',
+      },
+    },
+    noticeNotYou:
+      'お心当たりがない場合は、すぐにパスワードを再設定し、サービスの運営者に連絡してください。',
     orCode: 'または、このコードを入力してください: {code}',
     linkNotYou: 'お心当たりがない場合は、このメールを無視してください。',
   },

@@ -8,6 +8,7 @@ export interface Mail {
   html: string
 }
 
+export type NoticeMail = keyof Words['mail']['notice']
 export type CodeMail = keyof Words['mail']['code']
 export type LinkMail = keyof Words['mail']['link']
 
@@ -33,6 +34,27 @@ export function codeMail(words: Words, type: CodeMail, content: CodeMailContent)
     lead: fill(lead, { ...content }),
     works: fill(words.mail.codeWorks, { ...content }),
   })
+}
+
+/** A mail that tells what has happened, and asks for nothing. */
+export function noticeMail(
+  words: Words,
+  type: NoticeMail,
+  content: { app: string; email: string },
+): Mail {
+  const { subject, lead } = words.mail.notice[type]
+  const [title, said] = [fill(subject, content), fill(lead, content)]
+  const { noticeNotYou } = words.mail
+  return {
+    subject: oneLine(title),
+    text: paragraphs(said, noticeNotYou),
+    html: letter(
+      words,
+      title,
+      `<p style="margin:0 0 16px">${escapeHtml(said)}</p>
+<p style="margin:0;opacity:.75">${escapeHtml(noticeNotYou)}</p>`,
+    ),
+  }
 }
 
 /** The code with which somebody who is signed in shows that it is still them. */
