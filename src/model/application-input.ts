@@ -46,8 +46,8 @@ const signingAndLogout = {
 const oidcClientMetadata = z.strictObject({
   redirectUris: z.array(z.string()).default([]),
   postLogoutRedirectUris: z.array(z.string()).default([]),
-  ...signingAndLogout,
   ...proofMetadata,
+  ...signingAndLogout,
 })
 
 const customClientMetadata = z.strictObject({
@@ -69,6 +69,24 @@ const customClientMetadata = z.strictObject({
   isAuthjsAdapter: z.boolean().optional(),
 })
 
+const webAddress = z
+  .string()
+  .max(2048)
+  .refine((text) => /^https?:\/\/[^/]/i.test(text) && URL.canParse(text), {
+    message: 'must be an address of the web',
+  })
+
+/** What people are shown of an application, in the words of Logto's sign-in experience of an application. */
+const appearance = z.strictObject({
+  displayName: z.string().trim().min(1).max(256).refine(hasNoNull).optional(),
+  logoUrl: webAddress.optional(),
+  darkLogoUrl: webAddress.optional(),
+  homepageUrl: webAddress.optional(),
+  termsOfUseUrl: webAddress.optional(),
+  privacyPolicyUrl: webAddress.optional(),
+})
+
+export type Appearance = z.infer<typeof appearance>
 export type OidcClientMetadata = z.infer<typeof oidcClientMetadata>
 export type CustomClientMetadata = z.infer<typeof customClientMetadata>
 
@@ -96,8 +114,9 @@ const shape = z.strictObject({
   oidcClientMetadata: oidcClientMetadata.prefault({}),
   customClientMetadata: customClientMetadata.default({}),
   customData: z.record(z.string(), z.unknown()).default({}),
-  /** Third-party applications need the consent page, which this version does not have. */
-  isThirdParty: z.literal(false).default(false),
+  /** Of somebody else: its users are asked what it may have. */
+  isThirdParty: z.boolean().default(false),
+  appearance: appearance.default({}),
 })
 
 function hasNoNull(text: string): boolean {
@@ -181,12 +200,13 @@ export const applicationChange = z.strictObject({
     .strictObject({
       redirectUris: z.array(z.string()).optional(),
       postLogoutRedirectUris: z.array(z.string()).optional(),
-      ...signingAndLogout,
       ...proofMetadata,
+      ...signingAndLogout,
     })
     .optional(),
   customClientMetadata: customClientMetadata.optional(),
   customData: z.record(z.string(), z.unknown()).optional(),
+  appearance: appearance.optional(),
 })
 
 export type ApplicationChange = z.input<typeof applicationChange>

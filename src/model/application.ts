@@ -3,6 +3,7 @@ import type { Tx } from '../base/context.ts'
 import { hmacSha256, sameSecret, seal, secretOf, unseal } from '../base/crypto.ts'
 import { Fault, isFault } from '../base/fault.ts'
 import {
+  type Appearance,
   type ApplicationChange,
   type ApplicationType,
   applicationChange,
@@ -26,6 +27,7 @@ export interface Application {
   customClientMetadata: CustomClientMetadata
   customData: Record<string, unknown>
   isThirdParty: boolean
+  appearance: Appearance
   createdAt: Date
   updatedAt: Date
 }
@@ -69,9 +71,10 @@ export async function createApplication(
   const { rows } = await sql<ApplicationRow>`
     with made as (
       insert into idp.applications (id, name, description, type, oidc_client_metadata, custom_client_metadata,
-        custom_data, is_third_party, created_at, updated_at)
+        custom_data, is_third_party, appearance, created_at, updated_at)
       values (${id}, ${one.name}, ${one.description ?? null}, ${one.type}, ${json(one.oidcClientMetadata)},
-        ${json(one.customClientMetadata)}, ${json(one.customData)}, ${one.isThirdParty}, ${sqlNow(ctx)}, ${sqlNow(ctx)})
+        ${json(one.customClientMetadata)}, ${json(one.customData)}, ${one.isThirdParty},
+        ${json(one.appearance)}, ${sqlNow(ctx)}, ${sqlNow(ctx)})
       on conflict (id) do nothing returning *),
     kept as (
       insert into idp.application_secrets (application_id, name, hash, sealed, created_at)
@@ -133,6 +136,7 @@ export async function updateApplication(
         description = case when ${change.description === undefined} then description else ${change.description ?? null} end,
         oidc_client_metadata = oidc_client_metadata || ${json(change.oidcClientMetadata ?? {})},
         custom_client_metadata = custom_client_metadata || ${json(change.customClientMetadata ?? {})},
+        appearance = coalesce(${change.appearance === undefined ? null : JSON.stringify(change.appearance)}::text::jsonb, appearance),
         custom_data = coalesce(${change.customData === undefined ? null : JSON.stringify(change.customData)}::text::jsonb, custom_data),
         updated_at = ${sqlNow(ctx)}
       where id = ${id} returning *),
@@ -300,6 +304,7 @@ interface ApplicationRow {
   custom_client_metadata: CustomClientMetadata
   custom_data: Record<string, unknown>
   is_third_party: boolean
+  appearance: Appearance
   created_at: Date
   updated_at: Date
 }
@@ -314,6 +319,7 @@ function toApplication(row: ApplicationRow): Application {
     customClientMetadata: row.custom_client_metadata,
     customData: row.custom_data,
     isThirdParty: row.is_third_party,
+    appearance: row.appearance,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   }
