@@ -190,6 +190,9 @@ describe('with a sign-in under way', () => {
     { action: '/register/code', field: 'code' },
     { action: '/forgot-password/code', field: 'code' },
     { action: '/reset-password', field: 'password' },
+    { action: '/select-account', field: 'session' },
+    { action: '/sign-in/second-factor', field: 'code' },
+    { action: '/consent', field: 'want' },
   ]
   const values = {
     nothing: '',

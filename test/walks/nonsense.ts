@@ -93,6 +93,8 @@ export const authorizationRequest = new URLSearchParams({
   redirect_uri: 'http://localhost:9/callback',
   response_type: 'code',
   scope: 'openid',
+  code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM',
+  code_challenge_method: 'S256',
 }).toString()
 
 export const json = 'application/json'
