@@ -6,22 +6,23 @@ import { sqlNow } from './clock.ts'
  * Empties an account whose address nobody had proved, before it is given to the one who proves it: whoever made it
  * may have left a password, sessions, other identities, factors, or a change of address under way.
  */
-export async function emptyShell(ctx: Tx, userId: string): Promise<void> {
+export function emptyShell(ctx: Tx, userId: string): Promise<void> {
+  return empty(ctx, userId, sql`provider <> 'email'`)
+}
+
+/** The same for one whose provider vouches for the address: of the identities only that provider's stays. */
+export function emptyShellFor(ctx: Tx, userId: string, identityId: string): Promise<void> {
+  return empty(ctx, userId, sql`id <> ${identityId}`)
+}
+
+async function empty(ctx: Tx, userId: string, isStrange: RawBuilder<unknown>): Promise<void> {
   await sql`
     with ended as (delete from auth.sessions where user_id = ${userId}),
-    unlinked as (delete from auth.identities where user_id = ${userId} and provider <> 'email'),
+    unlinked as (delete from auth.identities where user_id = ${userId} and ${isStrange}),
     unenrolled as (delete from auth.mfa_factors where user_id = ${userId}),
     unkeyed as (delete from auth.webauthn_credentials where user_id = ${userId}),
     forgotten as (delete from auth.one_time_tokens where user_id = ${userId})
     ${clearColumns(ctx, userId)}`.execute(ctx.db)
-}
-
-/** The same for one whose provider vouches for the address: of the identities only that provider's stays. */
-export async function emptyShellFor(ctx: Tx, userId: string, identityId: string): Promise<void> {
-  await emptyShell(ctx, userId)
-  await sql`delete from auth.identities where user_id = ${userId} and id <> ${identityId}`.execute(
-    ctx.db,
-  )
 }
 
 /**
