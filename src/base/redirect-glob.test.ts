@@ -30,6 +30,12 @@ test.each([
   ['loopback as one number', 'http://2130706433/', false],
   ['another address', 'http://10.0.0.1/', false],
   ['a host in other digits', 'http://\uff11\uff12\uff17.0.0.1/', false],
+  ['the site with a dot behind it', 'https://app.example.com./', false],
+  ['an address without end', `https://app.example.com/${'x'.repeat(5000)}`, false],
+  ['a dot behind percent signs', 'https://app.example.com%2eevil.test/', false],
+  ['loopback, whatever the scheme', 'com.app://127.0.0.1:9/x', true],
+  ['another address of the sixth version', 'http://[2001:db8::1]/', false],
+  ['loopback of the fourth version in the sixth', 'http://[::ffff:10.0.0.1]/', false],
   ['a host behind percent signs', 'https://%61pp.example.com/', false],
 ])('%s', (_case, address, isAllowed) => {
   expect(isAllowedRedirect(address, site)).toBe(isAllowed)
@@ -55,6 +61,9 @@ test.each([
   ['https://a.test/\\*', 'https://a.test/*', true],
   ['https://a.test/\\*', 'https://a.test/b', false],
   ['**', 'https://anything.test/at/all', true],
+  ['https://*.example.com/**', 'https://evil.test/?.example.com/', false],
+  ['https://a.test/{', 'https://a.test/{', true],
+  ['https://a.test/[', 'https://a.test/[', true],
 ])('%s for %s', (pattern, text, isMatch) => {
   expect(matchesGlob(pattern, text)).toBe(isMatch)
 })
@@ -70,6 +79,30 @@ test('a pattern for everything lets no script through', () => {
   expect(isAllowedRedirect('javascript:alert(1)', rules)).toBe(false)
   expect(isAllowedRedirect('http://10.0.0.1/', rules)).toBe(false)
   expect(isAllowedRedirect('https://evil.test/', rules)).toBe(true)
+})
+
+test.each([
+  ['https://*.example.com/**', 'https://evil#.example.com/', false],
+  ['https://*.example.com/**', 'https://evil?.example.com/', false],
+  ['https://**.example.com/**', 'https://evil.test/?.example.com/', false],
+  ['https://**.example.com/**', 'https://evil.test?x=y.example.com/', false],
+  ['https://**.example.com/**', 'https://a.b.example.com/c?d=e', true],
+  ['https://{a.test,b.test/in}/**', 'https://b.test/in/x', true],
+  ['https://{a.test,b.test/in}/**', 'https://b.test/out/x', false],
+  ['https://a.test**', 'https://a.test/x?y', true],
+  ['https://a.test*', 'https://a.test?x', true],
+  ['http*://a.test/**', 'http://a.test/x', true],
+  ['com.app://**', 'com.app://call/back?x=y', true],
+  ['**', 'com.app://call/back?x=y', true],
+])('what %s says of the host is said of the host in %s', (pattern, address, isAllowed) => {
+  expect(isAllowedRedirect(address, { ...site, patterns: [pattern] })).toBe(isAllowed)
+})
+
+test('a pattern of many choices is not tried in all of its ways', () => {
+  const began = performance.now()
+  expect(matchesGlob('{a,b}'.repeat(40), 'c')).toBe(false)
+  expect(matchesGlob('{a,b}'.repeat(9), 'bbbbbbbbb')).toBe(true)
+  expect(performance.now() - began).toBeLessThan(5000)
 })
 
 test('a long address against many stars takes no time', () => {

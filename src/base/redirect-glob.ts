@@ -14,7 +14,7 @@ export function isAllowedRedirect(
   if (isSite && url.hostname !== '' && (url.port === site.port || isLoopback)) return true
   if (isIp(url.hostname)) return isLoopback
   const [withoutFragment = ''] = address.split('#')
-  return patterns.some((pattern) => matchesGlob(pattern, withoutFragment))
+  return patterns.some((pattern) => isWithin(pattern, withoutFragment))
 }
 
 // What these name is run or shown as the page itself, whoever wrote it.
@@ -46,28 +46,46 @@ function isLoopbackHost(hostname: string): boolean {
   return hostname === 'localhost' || /^127(\.\d{1,3}){3}$/.test(hostname) || hostname === '[::1]'
 }
 
+/**
+ * GoTrue matches the whole text, so that `https://*.app.test/**` also fits `https://evil?.app.test/`. Here what the
+ * pattern says of the host is said of the host alone.
+ */
+function isWithin(pattern: string, address: string): boolean {
+  const host = /^[^:]*:\/\/[^/?]*/.exec(address)?.[0]
+  return expandBraces(pattern, { left: 1000 }).some((plain) => {
+    if (!matches(tokensOf(plain), address)) return false
+    const hostPattern = /^.*?:\/\/(?:(?!\\\?)[^/])*/.exec(plain)?.[0]
+    if (host === undefined || hostPattern === undefined) return true
+    return matches(tokensOf(hostPattern), host)
+  })
+}
+
 type Token =
   | { kind: 'star'; crosses: boolean }
   | { kind: 'one'; accepts(character: string): boolean }
 
 /** `*` runs to the next `.` or `/`, `**` over them; `?`, `[abc]`, `[!a-c]`, `{a,b}`; all else is itself. */
 export function matchesGlob(pattern: string, text: string): boolean {
-  return expandBraces(pattern).some((plain) => matches(tokensOf(plain), text))
+  return expandBraces(pattern, { left: 1000 }).some((plain) => matches(tokensOf(plain), text))
 }
 
-/** Every way of choosing among `{a,b}`, at most a thousand. */
-function expandBraces(pattern: string): string[] {
+/** Every way of choosing among `{a,b}`, at most a thousand: the ways double with each. */
+function expandBraces(pattern: string, budget: { left: number }): string[] {
+  if (budget.left <= 0) return []
   const open = pattern.indexOf('{')
   const close = closingBrace(pattern, open)
-  if (open === -1 || close === -1) return [pattern]
+  if (open === -1 || close === -1) {
+    budget.left -= 1
+    return [pattern]
+  }
   const [before, within, behind] = [
     pattern.slice(0, open),
     pattern.slice(open + 1, close),
     pattern.slice(close + 1),
   ]
-  return splitAlternatives(within)
-    .flatMap((choice) => expandBraces(`${before}${choice}${behind}`))
-    .slice(0, 1000)
+  return splitAlternatives(within).flatMap((choice) =>
+    expandBraces(`${before}${choice}${behind}`, budget),
+  )
 }
 
 function closingBrace(pattern: string, open: number): number {

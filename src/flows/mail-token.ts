@@ -17,6 +17,7 @@ import { wordsFor } from '../words/words.ts'
 import { canDeliver, deliver } from './deliver.ts'
 import { factsOf, type Letter } from './letters.ts'
 import { type Variables, written } from './mail-template.ts'
+import { refuseUnread } from './protection/email-validity.ts'
 import { countSent } from './sent-limit.ts'
 
 interface LetterFacts {
@@ -183,12 +184,13 @@ export async function sendMails(ctx: Context, mails: readonly PreparedMail[]): P
 async function sendOrDrop(ctx: Context, mails: readonly PreparedMail[]): Promise<void> {
   try {
     for (const mail of mails) {
+      await refuseUnread(ctx, mail.token.recipient)
       await countSent(ctx, 'email')
       await handOver(ctx, mail)
     }
   } catch (error) {
     for (const { userId, together } of mails) await dropTokens(ctx, userId, together)
-    if (isFault(error, 'over_email_send_rate_limit')) throw error
+    if (isFault(error, 'over_email_send_rate_limit', 'email_address_invalid')) throw error
     throw new Fault('connector_failed', { letter: mails[0]?.letter }, { cause: error })
   }
 }

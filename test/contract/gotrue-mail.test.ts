@@ -173,6 +173,36 @@ test('while the operator names who may get mail, nobody else does', async () => 
   expect(smtp.messages.map(({ to }) => to)).toEqual([['ann+x@example.com']])
 })
 
+test('nobody is written to where nobody reads, as far as the operator can tell', async () => {
+  const world = await mailed({
+    GOTRUE_MAILER_EMAIL_VALIDATION_EXTENDED: 'true',
+    GOTRUE_MAILER_EMAIL_VALIDATION_SERVICE_URL: 'https://valid.example.com/check',
+    GOTRUE_MAILER_EMAIL_VALIDATION_SERVICE_HEADERS: '{"Authorization":["Bearer key"]}',
+  })
+  const asked: string[] = []
+  const service: typeof fetch = async (input, init) => {
+    const request = new Request(input, init)
+    const { email } = await request.json()
+    asked.push(`${request.url} ${request.headers.get('authorization')} ${email}`)
+    if (email.startsWith('down')) throw new TypeError('fetch failed')
+    return Response.json({ valid: !email.startsWith('gone') })
+  }
+  Object.assign(world.ctx, { fetch: service })
+  const signUp = (email: string) => world.ask('POST', '/signup', { body: { email, password } })
+  for (const refused of ['gone@sekisho.dev', 'ann@example.com', 'ann@mail.test']) {
+    const { status, body } = await signUp(refused)
+    expect([status, body.error_code, body.msg]).toEqual([
+      400,
+      'email_address_invalid',
+      `Email address "${refused}" is invalid`,
+    ])
+  }
+  expect((await signUp('ann@sekisho.dev')).status).toBe(200)
+  expect((await signUp('down@sekisho.dev')).status).toBe(200)
+  expect(asked[0]).toBe('https://valid.example.com/check Bearer key gone@sekisho.dev')
+  expect(smtp.messages.map(({ to: [to] }) => to)).toEqual(['ann@sekisho.dev', 'down@sekisho.dev'])
+})
+
 test('thirty mails an hour are thirty, for all together, and take nothing away', async () => {
   const { ask, pass } = await mailed({ GOTRUE_RATE_LIMIT_EMAIL_SENT: '2' })
   const signUp = (name: string) =>

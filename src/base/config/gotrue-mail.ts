@@ -1,5 +1,5 @@
 import { minute, second } from '../time.ts'
-import { duration, flag, headerLists, integer, list, optional, text } from './variables.ts'
+import { duration, flag, headerLists, integer, list, optional } from './variables.ts'
 
 /** GoTrue's mails: what they say, where their links lead, and who carries them (reference/gotrue.md § 2.8). */
 export const mailVariables = {
@@ -14,7 +14,6 @@ export const mailVariables = {
   emailValidationExtended: flag('GOTRUE_MAILER_EMAIL_VALIDATION_EXTENDED', false),
   emailValidationUrl: optional('GOTRUE_MAILER_EMAIL_VALIDATION_SERVICE_URL'),
   emailValidationHeaders: headerLists('GOTRUE_MAILER_EMAIL_VALIDATION_SERVICE_HEADERS'),
-  emailBlockedMx: text(['GOTRUE_MAILER_EMAIL_VALIDATION_BLOCKED_MX'], ''),
 
   // Null is `/verify` below the face's own address.
   urlPathInvite: optional('GOTRUE_MAILER_URLPATHS_INVITE'),

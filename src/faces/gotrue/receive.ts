@@ -1,4 +1,5 @@
 import type { Context as HonoContext } from 'hono'
+import type { Config } from '../../base/config.ts'
 import type { Env } from '../../base/http.ts'
 import { refused } from './errors.ts'
 
@@ -9,11 +10,20 @@ export async function receive(c: HonoContext<Env>, next: () => Promise<void>): P
   const id = gotrue.requestIdHeader === null ? undefined : c.req.header(gotrue.requestIdHeader)
   if (id !== undefined && /^[\x21-\x7e]{1,200}$/.test(id)) c.set('requestId', id)
   const linkUrl = linkUrlOf(c)
-  if (linkUrl !== null) {
-    c.set('ctx', { ...ctx, config: { ...ctx.config, gotrue: { ...gotrue, linkUrl } } })
-  }
+  if (linkUrl !== null) c.set('ctx', { ...ctx, config: linkingTo(ctx.config, linkUrl) })
   if (gotrue.maxRequestDuration === null) return next()
   await inTime(next, gotrue.maxRequestDuration)
+}
+
+/** One for each host, since keys are read once for each configuration. */
+const configs = new WeakMap<Config, Map<string, Config>>()
+
+function linkingTo(config: Config, linkUrl: string): Config {
+  const known = configs.get(config) ?? new Map<string, Config>()
+  configs.set(config, known)
+  const made = known.get(linkUrl) ?? { ...config, gotrue: { ...config.gotrue, linkUrl } }
+  known.set(linkUrl, made)
+  return made
 }
 
 /** Links lead to the host that somebody came by, where the operator has named it. */
