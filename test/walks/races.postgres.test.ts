@@ -133,6 +133,8 @@ describe('fifty at once, against two nodes', () => {
       redirect_uri: 'http://localhost:9/callback',
       response_type: 'code',
       scope: 'openid',
+      code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM',
+      code_challenge_method: 'S256',
     }).toString()
     const start = await guest.open(url.href)
     const form = await guest.open(new URL(linkTo(start, '/register'), start.url).href)
