@@ -12,6 +12,7 @@ import {
   findUser,
   findUserByEmail,
   type Json,
+  passwordHashOf,
   type User,
   type UserChange,
   updateUser,
@@ -168,13 +169,14 @@ async function checkNewPassword(
   const wasProved = session?.amr.some(({ method }) =>
     ['recovery', 'otp', 'magiclink'].includes(method),
   )
-  if (updatePasswordRequireCurrentPassword && user.passwordHash !== null && !wasProved) {
+  const presentHash = passwordHashOf(ctx, user)
+  if (updatePasswordRequireCurrentPassword && presentHash !== null && !wasProved) {
     if (!currentPassword) throw new Fault('current_password_required')
-    if (!(await passwordMatches(currentPassword, user.passwordHash))) {
+    if (!(await passwordMatches(currentPassword, presentHash))) {
       throw new Fault('current_password_invalid')
     }
   }
-  if (user.passwordHash !== null && (await passwordMatches(password ?? '', user.passwordHash))) {
+  if (presentHash !== null && (await passwordMatches(password ?? '', presentHash))) {
     throw new Fault('same_password')
   }
   const proof = needsProof ? await proofOfNonce(ctx, user, nonce) : null

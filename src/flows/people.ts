@@ -17,6 +17,7 @@ import {
   findUserByUsername,
   isEmail,
   normalEmail,
+  passwordHashOf,
   type User,
   type UserChange,
   updateUser,
@@ -128,7 +129,8 @@ export async function planChange(ctx: Tx, user: User, input: Person): Promise<Us
   if (input.isSuspended !== undefined && input.isSuspended !== isBanned(ctx, user)) {
     change.bannedUntil = input.isSuspended ? endOfTime : null
   }
-  if (input.password !== undefined && !(await passwordMatches(input.password, user.passwordHash))) {
+  const hash = passwordHashOf(ctx, user)
+  if (input.password !== undefined && !(await passwordMatches(input.password, hash))) {
     change.passwordHash = await hashPassword(input.password)
   }
   return change

@@ -8,6 +8,7 @@ import {
   findUserByEmail,
   findUserByPhone,
   normalEmail,
+  passwordHashOf,
   replacePasswordHash,
   type User,
 } from '../model/user.ts'
@@ -40,9 +41,10 @@ export async function signInWithPassword(
     ? await findUserByEmail(ctx, identifier)
     : await findUserByPhone(ctx, identifier)
   // An unknown address costs as much time as a wrong password.
-  const matches = await passwordMatches(password, user?.passwordHash ?? null)
-  if (user !== null && user.passwordHash !== null) refuseBanned(ctx, user)
-  if (user === null || user.passwordHash === null || !matches) {
+  const hash = passwordHashOf(ctx, user)
+  const matches = await passwordMatches(password, hash)
+  if (user !== null && hash !== null) refuseBanned(ctx, user)
+  if (user === null || hash === null || !matches) {
     await countGuess(ctx, identifier)
     throw new Fault('invalid_credentials')
   }
@@ -50,7 +52,7 @@ export async function signInWithPassword(
   if ((byEmail ? user.emailVerifiedAt : user.phoneVerifiedAt) === null) {
     throw new Fault(byEmail ? 'email_not_confirmed' : 'phone_not_confirmed')
   }
-  const fresh = isOutdated(user.passwordHash) ? await hashPassword(password) : null
+  const fresh = isOutdated(hash) ? await hashPassword(password) : null
   const session = await transaction(ctx, async (ctx) => {
     if (fresh !== null)
       await replacePasswordHash(ctx, user.id, { from: user.passwordHash ?? '', to: fresh })

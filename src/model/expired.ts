@@ -43,6 +43,15 @@ const dead = [
     isDead: (ctx: Tx) => sql`row.expires_at < ${sqlAfter(ctx, -1 * day)}`,
   },
   {
+    table: 'auth.mfa_challenges',
+    isDead: (ctx: Tx) => sql`row.created_at < ${sqlAfter(ctx, -1 * day)}`,
+  },
+  {
+    table: 'auth.mfa_factors',
+    isDead: (ctx: Tx) =>
+      sql`row.status = 'unverified' and row.updated_at < ${sqlAfter(ctx, -1 * day)}`,
+  },
+  {
     table: 'auth.oauth_client_states',
     isDead: (ctx: Tx) => sql`row.created_at < ${sqlAfter(ctx, -1 * day)}`,
   },

@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Tx } from '../base/context.ts'
+import { discloseFor } from '../base/gotrue-envelope.ts'
 import { sqlNow } from './clock.ts'
 import type { AuditActor } from './event.ts'
 import type { Identity } from './identity.ts'
@@ -44,7 +45,7 @@ export interface User {
   customData: Json
   /** `own` the user may write, `app` only administrators. */
   metadata: { own: Json; app: Json }
-  /** Names its own algorithm (PHC, `$2b$`). */
+  /** Names its own algorithm (PHC, `$2b$`); what verifies passwords asks `passwordHashOf`. */
   passwordHash: string | null
   /** `Infinity` in the database (suspended for good) is the end of JavaScript's time. */
   bannedUntil: Date | null
@@ -311,6 +312,12 @@ export async function listUsers(
     total: number
   }>`select count(*)::int as total from auth.users u where ${where}`.execute(ctx.db)
   return { users: rows.map(toUser), total: counted.rows[0]?.total ?? 0 }
+}
+
+/** The hash of a user's password, out of the envelope that GoTrue may have put it into. */
+export function passwordHashOf(ctx: Tx, user: User | null): string | null {
+  if (user === null || user.passwordHash === null) return null
+  return discloseFor(ctx, user.id, user.passwordHash)
 }
 
 /** Puts a hash in another's place, unless the password was changed meanwhile. */

@@ -301,45 +301,6 @@ test('another user sees, asks and takes away nothing', async () => {
   }
 })
 
-test('the secret rests in an envelope where that is wished, and what rests in clear is read too', async () => {
-  const encryption = {
-    GOTRUE_SECURITY_DB_ENCRYPTION_ENCRYPT: 'true',
-    GOTRUE_SECURITY_DB_ENCRYPTION_ENCRYPTION_KEY_ID: 'new',
-    GOTRUE_SECURITY_DB_ENCRYPTION_ENCRYPTION_KEY: 'A'.repeat(43),
-    GOTRUE_SECURITY_DB_ENCRYPTION_DECRYPTION_KEYS: `old:${'B'.repeat(42)}A`,
-  }
-  const { world, bearer } = await ann()
-  const clear = await enroll(world, bearer, 'in clear')
-  const sealed = world.under(encryption)
-  const closed = await enroll(sealed, bearer, 'closed')
-  const { rows } = await sql<{ secret: string }>`
-    select secret from auth.mfa_factors order by friendly_name = 'closed'`.execute(
-    world.database.db,
-  )
-  expect(rows[0]?.secret).toBe(clear.secret)
-  expect(JSON.parse(rows[1]?.secret ?? '')).toEqual({
-    key_id: 'new',
-    alg: 'aes-gcm-hkdf',
-    data: expect.stringMatching(/^[\w+/]+=*$/),
-    nonce: expect.stringMatching(/^[\w+/]{16}$/),
-  })
-  const raised = await verify(sealed, bearer, closed)
-  expect(raised.status).toBe(200)
-  // The other was begun and not finished: it went with the first proof.
-  expect(raised.body.user.factors).toHaveLength(1)
-
-  const signedIn = await sealed.signIn()
-  const key = await sql<{ key: string }>`
-    select refresh_token_hmac_key as key from auth.sessions where id = ${claimsOf(signedIn.access_token).session_id}`.execute(
-    world.database.db,
-  )
-  expect(JSON.parse(key.rows[0]?.key ?? '')).toMatchObject({ key_id: 'new' })
-  const refreshed = await sealed.ask('POST', '/token?grant_type=refresh_token', {
-    body: { refresh_token: signedIn.refresh_token },
-  })
-  expect(refreshed.status).toBe(200)
-})
-
 test('a session of the first kind of refresh tokens gets a new one too, and the old one is revoked', async () => {
   const { world, session, bearer } = await ann({
     GOTRUE_SECURITY_REFRESH_TOKEN_ALGORITHM_VERSION: '1',

@@ -34,8 +34,21 @@ test('what is over goes, and what is in use stays', async () => {
   await createPushedRequest(ctx, 'shop', { query: 'state=x', subject: null })
   await spendProof(ctx, { kind: 'dpop', owner: 'a key', name: 'a proof', lifetime: 1 * hour })
 
-  const question = { type: 'authentication', holder: 'a page', userId: null, lifetime: 1 * hour } as const
+  const question = {
+    type: 'authentication',
+    holder: 'a page',
+    userId: null,
+    lifetime: 1 * hour,
+  } as const
   await createPasskeyChallenge(ctx, { ...question, relyingPartyId: 'localhost' })
+
+  await sql`insert into auth.mfa_factors (id, user_id, factor_type, status, friendly_name, created_at, updated_at)
+    select gen_random_uuid(), ${ann.id}, 'totp', status::auth.factor_status, status, ${ctx.now()}, ${ctx.now()}
+    from unnest(array['verified', 'unverified']) as status`.execute(ctx.db)
+  await sql`insert into auth.mfa_challenges (id, factor_id, created_at, ip_address)
+    select gen_random_uuid(), id, ${ctx.now()}, '192.0.2.1' from auth.mfa_factors where status = 'verified'`.execute(
+    ctx.db,
+  )
 
   expect(Object.values(await tidy(ctx)).every((count) => count === 0)).toBe(true)
 
@@ -52,10 +65,14 @@ test('what is over goes, and what is in use stays', async () => {
     'idp.pushed_requests': 1,
     'idp.spent_proofs': 1,
     'auth.webauthn_challenges': 1,
+    'auth.mfa_challenges': 1,
+    'auth.mfa_factors': 1,
     'auth.flow_state': 0,
     'auth.oauth_client_states': 0,
     'auth.sessions': 1,
   })
+  const factors = await ctx.db.selectFrom('auth.mfa_factors').select('status').execute()
+  expect(factors).toEqual([{ status: 'verified' }])
   const left = (await listSessions(ctx, ann.id)).map(({ id }) => id)
   expect(left.sort()).toEqual([carried.id, refreshed.id].sort())
 })
