@@ -12,14 +12,26 @@ import {
   updateApplication,
 } from '../model/application.ts'
 import { type NewApplication, newApplication } from '../model/application-input.ts'
+import { consentScopes } from '../model/authorization-input.ts'
 import {
   createConnector,
   deleteConnector,
   listConnectors,
   updateConnectorConfig,
 } from '../model/connector.ts'
+import { type CustomClaimsInput, customClaimsInput } from '../model/custom-claims.ts'
+import { forgetCatalog } from '../model/resource.ts'
+import { forgetApplicationRights } from '../model/rights.ts'
 import { findSettings, signInExperience, updateSettings } from '../model/settings.ts'
 import type { User, UserChange } from '../model/user.ts'
+import type { Applied } from './applied.ts'
+import {
+  applyApplicationRights,
+  applyAuthorization,
+  applyUserRoles,
+  authorizationDeclaration,
+} from './apply-authorization.ts'
+import { saveCustomClaims } from './custom-claims.ts'
 import {
   changePerson,
   findPerson,
@@ -33,7 +45,17 @@ import {
 /** What an installation should be like, in the Management API's shapes. What it does not name is left alone. */
 export const declaration = z.strictObject({
   $schema: z.string().optional(),
-  applications: z.array(newApplication).default([]),
+  applications: z
+    .array(
+      newApplication.safeExtend({
+        /** Names of its own roles, and what it may ask of users: both become exactly these. */
+        roles: z.array(z.string()).optional(),
+        userConsentScopes: consentScopes.optional(),
+      }),
+    )
+    .default([]),
+  ...authorizationDeclaration,
+  customClaims: customClaimsInput.optional(),
   connectors: z
     .array(
       z.strictObject({
@@ -49,17 +71,8 @@ export const declaration = z.strictObject({
     )
     .default([]),
   signInExperience: z.record(z.string(), z.unknown()).optional(),
-  users: z.array(person).default([]),
+  users: z.array(person.safeExtend({ roles: z.array(z.string()).optional() })).default([]),
 })
-
-export interface Applied {
-  kind: 'application' | 'connector' | 'signInExperience' | 'user'
-  id: string
-  name: string
-  outcome: 'created' | 'updated' | 'unchanged' | 'replaced'
-  /** Only of an application whose secret was made just now. */
-  secret?: string
-}
 
 /**
  * Makes the installation what the declaration says, in one transaction: all of it or nothing. A second time it changes
@@ -69,21 +82,54 @@ export async function applyDeclaration(ctx: Context, input: unknown): Promise<Ap
   const wanted = declaration.parse(input)
   const connectors = wanted.connectors.map(checkedConnector)
   const experience = checkedExperience(wanted.signInExperience)
-  const people = await Promise.all(wanted.users.map((one) => planPerson(ctx, one)))
+  const people = await Promise.all(
+    wanted.users.map(async ({ roles, ...one }) => ({ roles, write: await planPerson(ctx, one) })),
+  )
   // Passwords were hashed above: a transaction is no place for slow work.
   const applied = await transaction(ctx, async (ctx) => {
     const all: Applied[] = []
     const known = await listApplications(ctx)
-    for (const one of wanted.applications) all.push(await applyApplication(ctx, known, one))
+    const applications: Applied[] = []
+    for (const { roles, userConsentScopes, ...one } of wanted.applications) {
+      applications.push(await applyApplication(ctx, known, one))
+    }
+    all.push(...applications)
     all.push(...(await applyConnectors(ctx, connectors)))
     if (experience !== null) all.push(await applyExperience(ctx, experience))
-    for (const one of people) all.push(await one(ctx))
+    if (wanted.customClaims !== undefined) all.push(await applyClaims(ctx, wanted.customClaims))
+    const written: Applied[] = []
+    for (const { write } of people) written.push(await write(ctx))
+    all.push(...(await applyAuthorization(ctx, wanted)), ...written)
+    // Who has which roles comes last: they name what was made just now.
+    for (const [index, rights] of wanted.applications.entries()) {
+      const applied = applications[index]
+      if (applied === undefined) continue
+      tell(applied, await applyApplicationRights(ctx, applied.id, rights))
+    }
+    for (const [index, { roles }] of people.entries()) {
+      const applied = written[index]
+      if (applied === undefined || roles === undefined) continue
+      tell(applied, await applyUserRoles(ctx, applied.id, roles))
+    }
     return all
   })
   // What another request read before the commit is not what is there now.
   ctx.cache.forget('connectors')
   ctx.cache.forget('settings:sign-in-experience')
+  ctx.cache.forget('settings:custom-claims')
+  forgetCatalog(ctx)
+  for (const { kind, id } of applied) if (kind === 'application') forgetApplicationRights(ctx, id)
   return applied
+}
+
+function tell(applied: Applied, isChanged: boolean): void {
+  if (isChanged && applied.outcome === 'unchanged') applied.outcome = 'updated'
+}
+
+async function applyClaims(ctx: Tx, wanted: CustomClaimsInput): Promise<Applied> {
+  const isChanged = await saveCustomClaims(ctx, wanted)
+  const outcome = isChanged ? 'updated' : 'unchanged'
+  return { kind: 'customClaims', id: 'default', name: 'Custom claims', outcome }
 }
 
 async function applyApplication(
@@ -96,6 +142,10 @@ async function applyApplication(
   if (found === undefined) return createOne(ctx, input)
   // The type decides what every other field means, and so it never changes.
   if (found.type !== type) throw new Fault('conflict', { application: found.id, field: 'type' })
+  // Nor does whose it is: consents were given, or left out, for that.
+  if (found.isThirdParty !== rest.isThirdParty) {
+    throw new Fault('conflict', { application: found.id, field: 'isThirdParty' })
+  }
   const isNewSecret = secret !== undefined && !(await isSecretOf(ctx, found, secret))
   const change = changeOf(found, rest)
   if (isNewSecret) await replaceApplicationSecret(ctx, found, secret)
@@ -118,7 +168,7 @@ async function createOne(ctx: Tx, input: NewApplication): Promise<Applied> {
 type ApplicationFields = Omit<z.output<typeof newApplication>, 'id' | 'secret' | 'type'>
 
 function changeOf(found: Application, wanted: ApplicationFields) {
-  const { isThirdParty: _alwaysFalse, ...fields } = wanted
+  const { isThirdParty: _neverChanges, ...fields } = wanted
   const differs = Object.entries({ ...fields, description: fields.description ?? null }).some(
     ([key, value]) => !sameJson(value, Reflect.get(found, key)),
   )

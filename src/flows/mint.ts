@@ -9,6 +9,7 @@ import type { Target } from '../model/rights.ts'
 import { createAccessToken } from '../model/token.ts'
 import type { ActingParty, Confirmation, OpaqueToken } from '../model/token-row.ts'
 import { issuerOf } from './authorize.ts'
+import { addedClaims } from './custom-claims.ts'
 
 /** How long an access token is good where nothing says otherwise. */
 export const accessTokenLifetime = 1 * hour
@@ -107,7 +108,9 @@ async function sign(ctx: Context, minting: Minting, target: Target): Promise<Min
     ...(cnf !== null && { cnf }),
     ...(act !== null && { act }),
   }
-  return { value: signJwt(key, claims, 'at+jwt'), type: typeOf(cnf), lifetime, scope }
+  const added = await addedClaims(ctx, claims, { application, holder, organizationId })
+  const token = signJwt(key, { ...added, ...claims }, 'at+jwt')
+  return { value: token, type: typeOf(cnf), lifetime, scope }
 }
 
 function shorter(lifetime: number, { customClientMetadata: { accessTokenTtl } }: Application) {

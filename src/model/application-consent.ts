@@ -3,6 +3,7 @@ import type { Tx } from '../base/context.ts'
 import { Fault } from '../base/fault.ts'
 import type { ConsentScopes, ScopeOfResource } from './authorization-input.ts'
 import { recording } from './event.ts'
+import { forgetApplicationRights } from './rights.ts'
 
 /** What a third-party application may ask of users at most. Cached for seconds. */
 export function findConsentScopes(ctx: Tx, applicationId: string): Promise<ConsentScopes> {
@@ -65,7 +66,7 @@ export async function setConsentScopes(
       ctx.db,
     )
   }
-  ctx.cache.forget(`consent-scopes:${applicationId}`)
+  forgetApplicationRights(ctx, applicationId)
 }
 
 /** The ids of scopes by the names that people give. Throws `not_found` for one that does not exist. */

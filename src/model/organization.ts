@@ -4,6 +4,7 @@ import { Fault } from '../base/fault.ts'
 import { type NewOrganization, newOrganization } from './authorization-input.ts'
 import { sqlNow } from './clock.ts'
 import { recording } from './event.ts'
+import { forgetApplicationRights } from './rights.ts'
 
 /** A customer of the applications: users and machines are its members, with roles of their own in it. */
 export interface Organization {
@@ -139,7 +140,7 @@ export async function saveMemberApplication(
     select ${organizationId}, ${member.id}, id from unnest(${ids}::text[]) id on conflict do nothing`.execute(
     ctx.db,
   )
-  ctx.cache.forget(`application-rights:${member.id}`)
+  forgetApplicationRights(ctx, member.id)
 }
 
 export async function deleteMemberApplication(
@@ -151,7 +152,7 @@ export async function deleteMemberApplication(
     with ${membershipTold(ctx, { organizationId, removedApplication: applicationId })}
     delete from idp.organization_applications
     where organization_id = ${organizationId} and application_id = ${applicationId}`.execute(ctx.db)
-  ctx.cache.forget(`application-rights:${applicationId}`)
+  forgetApplicationRights(ctx, applicationId)
 }
 
 async function roleIds(

@@ -58,7 +58,7 @@ export function rightsColumn({
   const has = (name: string) => sql`${name} = any(string_to_array(${scope}, ' '))`
   const userId = sql.ref('u.id')
   return sql`json_build_object(
-    'roles', case when ${has('roles')} then coalesce((
+    'roles', case when ${has('roles')} or ${target !== null} then coalesce((
       select json_agg(r.name order by r.name) from idp.user_roles x join idp.roles r on r.id = x.role_id
       where x.user_id = ${userId}), '[]') end,
     'organizations', case when ${has(organizationsScope)} then coalesce((
@@ -183,4 +183,10 @@ export function findApplicationRights(ctx: Tx, applicationId: string): Promise<A
     )
     return rows[0] ?? { resources: {}, organizations: {} }
   })
+}
+
+/** To be called after a change on this node of what an application may; a change of a role shows within seconds. */
+export function forgetApplicationRights(ctx: Tx, applicationId: string): void {
+  ctx.cache.forget(`application-rights:${applicationId}`)
+  ctx.cache.forget(`consent-scopes:${applicationId}`)
 }

@@ -5,6 +5,7 @@ import { scopeIds } from './application-consent.ts'
 import { type NewRole, newRole, type ScopeOfResource } from './authorization-input.ts'
 import { sqlNow } from './clock.ts'
 import { recording } from './event.ts'
+import { forgetApplicationRights } from './rights.ts'
 
 /** What may be done at APIs, under a name that people and machines are given. */
 export interface Role {
@@ -115,7 +116,7 @@ export async function setApplicationRoles(
     ${recording(ctx, [{ type: 'role.assigned', applicationId, details: { roles: [...names] } }])}
     insert into idp.application_roles (application_id, role_id) select ${applicationId}, id from unnest(${ids}::text[]) id
     on conflict do nothing`.execute(ctx.db)
-  ctx.cache.forget(`application-rights:${applicationId}`)
+  forgetApplicationRights(ctx, applicationId)
 }
 
 async function setScopes(

@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import { z } from 'zod'
 import type { Tx } from '../base/context.ts'
 import { sqlNow } from './clock.ts'
+import { customClaims } from './custom-claims.ts'
 import { record } from './event.ts'
 
 /** How people sign in and sign up on the hosted pages, in Logto's shape (reference/logto.md § 1.2), as far as we use it. */
@@ -54,7 +55,7 @@ export const signInExperience = z.object({
 
 export type SignInExperience = z.infer<typeof signInExperience>
 
-const topics = { 'sign-in-experience': signInExperience }
+const topics = { 'sign-in-experience': signInExperience, 'custom-claims': customClaims }
 
 export type Topic = keyof typeof topics
 type Value<T extends Topic> = z.infer<(typeof topics)[T]>

@@ -40,9 +40,10 @@ export function userInfoClaims(granted: Granted): Claims {
 }
 
 function ownClaims({ user, grantedScope, rights }: Told): Claims {
+  const scopes = new Set(grantedScope.split(' '))
   return {
-    ...standardClaims(user, new Set(grantedScope.split(' '))),
-    ...(rights.roles !== null && { roles: rights.roles }),
+    ...standardClaims(user, scopes),
+    ...(scopes.has('roles') && { roles: rights.roles ?? [] }),
     ...(rights.organizations !== null && {
       organizations: rights.organizations.map(({ id }) => id),
     }),
