@@ -126,6 +126,25 @@ test('a value may stand in a file', () => {
   expect(config.secret).toBe(secret)
 })
 
+test("a mail's template may stand in a file, which is read at the start", () => {
+  const environment = {
+    ...production,
+    GOTRUE_MAILER_TEMPLATES_INVITE: 'file:///etc/mails/invite.html',
+    GOTRUE_MAILER_TEMPLATES_RECOVERY: '/mails/recovery.html',
+  }
+  const readFile = (path: string) => `<p>${path}</p>`
+  expect(readConfig({ mode: 'start', environment, readFile }).gotrue).toMatchObject({
+    templateInvite: '<p>/etc/mails/invite.html</p>',
+    templateRecovery: '/mails/recovery.html',
+  })
+  const gone = () => {
+    throw new Error('ENOENT')
+  }
+  expect(problemsOf(() => readConfig({ mode: 'start', environment, readFile: gone }))).toEqual([
+    'A mail template names a file that cannot be read: /etc/mails/invite.html.',
+  ])
+})
+
 test.each([
   ['PORT', '70000', 'PORT must be a whole number from 0 to 65535.'],
   ['GOTRUE_DISABLE_SIGNUP', 'perhaps', 'GOTRUE_DISABLE_SIGNUP must be true or false.'],
