@@ -68,6 +68,15 @@ export function mustConfirm({ subject }: SessionEnd, session: Session): boolean 
   return subject !== session.userId
 }
 
+/**
+ * Whether the question may answer itself, as Logto's does: its SDKs send no ID token, and their users have pressed
+ * "sign out" already. Only for an application of the house that says where it goes on, so that a stranger's link to us
+ * leads people nowhere but to the house.
+ */
+export function isAnsweredAlready({ application, returnTo }: SessionEnd): boolean {
+  return application !== null && !application.isThirdParty && returnTo !== null
+}
+
 /** Where the application wants the person to go, with its state; null where it named no place. */
 export function returnAddress({
   returnTo,

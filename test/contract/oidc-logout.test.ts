@@ -51,6 +51,19 @@ test('an application that names itself has its user asked, and gets them back', 
   expect(await at.scene.audited()).toContain('logout')
 })
 
+test('the question answers itself for a house application that says where it goes on, and for nobody else', async () => {
+  const at = await gate()
+  const { browser } = await person(at)
+  const asks = async (query: Fields) => {
+    const page = await (await browser.open(endPath(query))).text()
+    expect(page).toContain('id="confirm-logout"')
+    return page.includes('hand-over')
+  }
+  expect(await asks({ client_id: 'shop', post_logout_redirect_uri: home })).toBe(true)
+  expect(await asks({ client_id: 'shop' })).toBe(false)
+  expect(await asks({})).toBe(false)
+})
+
 test('who wants to stay is not signed out', async () => {
   const at = await gate()
   const { browser, user } = await person(at)

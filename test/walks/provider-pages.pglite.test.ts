@@ -188,10 +188,12 @@ describe.skipIf(!machineHas('Chromium'))('the provider’s pages in a browser', 
         client_id: 'shop',
         post_logout_redirect_uri: `${at.shop}/`,
       })
-      await page.goto(`${at.url}/oidc/session/end?${back}`)
+      await page.goto(`${at.url}/oidc/session/end?client_id=shop`)
       await page.click('text=日本語')
       expect(await page.textContent('h1')).toBe('ログアウトしますか')
-      await page.click('#confirm-logout')
+      await page.goto(`${at.url}/oidc/session/end?${back}`)
+      // The shop is of the house and says where it goes on: with scripts its question answers itself.
+      if (!scripts) await page.click('#confirm-logout')
       await page.waitForURL(`${at.shop}/`)
       await page.goto(asking({ prompt: 'none' }))
       expect(await heard(page)).toContain('"error":"login_required"')

@@ -3,6 +3,7 @@ import { browserCookies } from '../../base/cookies.ts'
 import { Fault } from '../../base/fault.ts'
 import {
   endBrowserSession,
+  isAnsweredAlready,
   openQuestion,
   returnAddress,
   type SessionEnd,
@@ -121,7 +122,9 @@ export async function askSignOut(
   const applicationId = end.application?.id ?? null
   const question = sealQuestion(here.ctx, session, { applicationId, returnTo })
   const frame = { ...here.frame, app, flow: null, query }
-  return show(here, signOutPage(frame, '/sign-out', question), 200, { returnsTo: returnTo })
+  const handsOver = isAnsweredAlready(end)
+  const page = signOutPage(frame, '/sign-out', question, { handsOver })
+  return show(here, page, 200, { returnsTo: returnTo })
 }
 
 export async function submitSignOut(c: Page, form: Form): Promise<Response> {

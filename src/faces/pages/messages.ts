@@ -36,10 +36,16 @@ ${canSignIn && html`<p><a class="btn" href="${href(frame, '/sign-in')}">${name =
 }
 
 /** Signing out is asked first: a link on another site must not do it. */
-export function signOutPage(frame: Frame, action: string, question: string): Html {
+export function signOutPage(
+  frame: Frame,
+  action: string,
+  question: string,
+  { handsOver = false }: { handsOver?: boolean } = {},
+): Html {
   const { message, common } = frame.words
   return layout(frame, {
     title: message.signOutTitle,
+    handsOver,
     body: html`<p>${fill(message.signOut, { app: frame.app?.name ?? common.here })}</p>
 ${form(
   frame,
