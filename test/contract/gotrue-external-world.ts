@@ -3,6 +3,7 @@ import { type Answer, type GotrueWorld, gotrueWorld } from './gotrue-world.ts'
 
 export interface ExternalWorld extends GotrueWorld {
   providers: Providers
+  under(environment: Record<string, string>): ExternalWorld
   /** From the app to the provider, as somebody there, and back: the last redirect. */
   goThrough(provider: string, query?: Record<string, string>): Promise<Answer>
   /** The way to the provider, and what the browser brings back. */

@@ -153,11 +153,12 @@ export const sayings: Record<FaultCode, Saying> = {
     at === 'reauthenticate'
       ? said(422, 'phone_not_confirmed', 'Please verify your phone first.')
       : said(unconfirmed(path), 'phone_not_confirmed', 'Phone not confirmed'),
-  email_exists: said(
-    422,
-    'email_exists',
-    'A user with this email address has already been registered',
-  ),
+  email_exists: ({ at }) =>
+    said(
+      at === 'link' ? 400 : 422,
+      'email_exists',
+      'A user with this email address has already been registered',
+    ),
   phone_exists: ({ at }) =>
     said(
       422,
