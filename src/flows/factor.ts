@@ -146,32 +146,23 @@ export async function unenrollFactor(
   if (factor.status === 'verified' && !isRaised) {
     throw new Fault('insufficient_aal', { at: 'unenroll' })
   }
-  const isDeleted = await transaction(ctx, async (ctx) => {
+  const only = isRaised ? ('any' as const) : ('unverified' as const)
+  const event = factorEvent(ctx, user, {
+    type: 'factor.deleted',
+    action: 'factor_unenrolled',
+    factor,
+    sessionId: session.id,
+    traits: { factor_id: factor.id, factor_status: factor.status, session_id: session.id },
+  })
+  await transaction(ctx, async (ctx) => {
+    const owned = { ...factor, userId: user.id }
+    if (!(await deleteFactor(ctx, owned, { only, events: [event] }))) {
+      throw new Fault('factor_not_found')
+    }
     if (factor.status === 'verified') {
       await announce(ctx, user, 'factorUnenrolled', { FactorType: factor.type })
     }
-    return deleteFactor(
-      ctx,
-      { ...factor, userId: user.id },
-      {
-        only: isRaised ? 'any' : 'unverified',
-        events: [
-          factorEvent(ctx, user, {
-            type: 'factor.deleted',
-            action: 'factor_unenrolled',
-            factor,
-            sessionId: session.id,
-            traits: {
-              factor_id: factor.id,
-              factor_status: factor.status,
-              session_id: session.id,
-            },
-          }),
-        ],
-      },
-    )
   })
-  if (!isDeleted) throw new Fault('factor_not_found')
 }
 
 /** One of the user's own factors. Throws `factor_not_found`. */

@@ -3,7 +3,7 @@ import type { Tx } from '../base/context.ts'
 import { discloseFor, encloseFor } from '../base/gotrue-envelope.ts'
 import { minute } from '../base/time.ts'
 import { sqlAfter, sqlNow } from './clock.ts'
-import { type NewEvent, recording } from './event.ts'
+import { type NewEvent, recording, recordingOf } from './event.ts'
 import { type Factor, lockUser } from './user.ts'
 
 /** How a session says in its `amr` that a factor was shown. */
@@ -137,7 +137,9 @@ export async function raiseSession(
       on conflict (session_id, authentication_method) do update set updated_at = excluded.updated_at),
     ended as (
       delete from auth.sessions s using before
-      where s.user_id = ${factor.userId} and s.id <> ${sessionId}::uuid and (s.aal is null or s.aal < 'aal2')),
+      where s.user_id = ${factor.userId} and s.id <> ${sessionId}::uuid and (s.aal is null or s.aal < 'aal2')
+      returning s.user_id, s.id as session_id, null::text as application_id),
+    ${recordingOf(ctx, 'session.ended', 'ended')},
     ${recording(ctx, events, sql`exists (select from raised)`)}
     select before.status = 'unverified' as first from before, raised`.execute(ctx.db)
   return rows[0] === undefined ? null : { isFirstProof: rows[0].first }

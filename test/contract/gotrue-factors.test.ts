@@ -109,6 +109,7 @@ test('sessions below aal2 end, those of two factors stay, and what was begun of 
     'session_not_found',
   )
   expect(raised.body.user.factors).toHaveLength(1)
+  expect((await world.events()).slice(-2).sort()).toEqual(['factor.used', 'session.ended'])
 
   world.pass(1 * minute)
   const second = await world.signIn()

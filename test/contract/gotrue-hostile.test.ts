@@ -39,6 +39,11 @@ const fields = [
   'id_token',
   'create_user',
   'factor_type',
+  'challenge_id',
+  'channel',
+  'code',
+  'webauthn',
+  'credential',
   'friendly_name',
   'issuer',
   'user_metadata',
@@ -105,6 +110,43 @@ test.each(bodies)(
     expect(await counted(world)).toEqual(before)
   },
 )
+
+test.each(bodies)('%s is refused by factors and passkeys', async (name, body, expected = 400) => {
+  const world = await gotrueWorld({
+    GOTRUE_MFA_PHONE_ENROLL_ENABLED: 'true',
+    GOTRUE_MFA_PHONE_VERIFY_ENABLED: 'true',
+    GOTRUE_MFA_WEB_AUTHN_ENROLL_ENABLED: 'true',
+    GOTRUE_MFA_WEB_AUTHN_VERIFY_ENABLED: 'true',
+    GOTRUE_PASSKEY_ENABLED: 'true',
+  })
+  const { id } = await world.createAccount()
+  const bearer = (await world.signIn()).access_token
+  const made: string[] = []
+  for (const factor_type of ['totp', 'phone', 'webauthn']) {
+    const body = { factor_type, friendly_name: factor_type, phone: '15551234567' }
+    made.push((await world.ask('POST', '/factors', { bearer, body })).body.id)
+  }
+  const [totp, phone, webauthn] = made
+  const before = await counted(world)
+  const found: unknown[] = []
+  for (const [method, path] of [
+    ['POST', `/factors/${totp}/verify`],
+    ['POST', `/factors/${phone}/challenge`],
+    ['POST', `/factors/${phone}/verify`],
+    ['POST', `/factors/${webauthn}/challenge`],
+    ['POST', `/factors/${webauthn}/verify`],
+    ['POST', '/passkeys/authentication/verify'],
+    ['POST', '/passkeys/registration/verify'],
+    ['PATCH', `/passkeys/${somebody}`],
+    ['PUT', `/admin/users/${id}/factors/${phone}`],
+  ] as const) {
+    const as = path.startsWith('/admin') ? world.adminKey : bearer
+    const { status, body: said } = await world.ask(method, path, { body, bearer: as })
+    if (status !== expected || said.code !== status) found.push({ method, path, status, said })
+  }
+  expect(found, name).toEqual([])
+  expect(await counted(world)).toEqual(before)
+})
 
 test('what is switched off does not look at the body', async () => {
   const { ask } = await gotrueWorld()
