@@ -39,10 +39,10 @@ export interface Minted {
 }
 
 /**
- * The one place where access tokens are made. It promises: the token says what it was given here and nothing else; an
- * opaque one is written, hashed, before it is handed out; a JWT is signed, and costs no round trip to the database.
+ * The one place where access tokens are made. It promises: the token says what it was given here, and in a JWT the custom claims
+ * that cannot change it; an opaque one is written, hashed, before it is handed out; a JWT is signed, and costs no round trip to the database.
  * It decides nothing: whether that scope, audience and actor may be, its caller has checked. To be called when the
- * grant is committed, never in a transaction.
+ * grant is committed, never in a transaction: a hook may be asked.
  */
 export async function mintAccessToken(ctx: Context, minting: Minting): Promise<Minted> {
   if (minting.target !== null) return sign(ctx, minting, minting.target)

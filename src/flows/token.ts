@@ -65,28 +65,19 @@ async function readSigned(
   if (read.outcome !== 'valid' || read.header.typ !== 'at+jwt') return null
   const parsed = accessTokenClaims.safeParse(read.claims)
   if (!parsed.success || parsed.data.iss !== issuerOf(ctx)) return null
-  const {
-    jti,
-    sub,
-    client_id: applicationId,
-    scope,
-    aud,
-    iat,
-    exp,
-    organization_id,
-    cnf,
-    act,
-  } = parsed.data
+  const { jti, sub, client_id: applicationId, scope, aud, iat, exp, ...more } = parsed.data
   const userId = sub === applicationId ? null : sub
   const grantId = grantIdOf(jti)
   if (userId !== null && grantId === null) return null
   const expiresAt = new Date(exp * second)
   const facts = {
     ...{ kind: 'access' as const, applicationId, userId, scope, audience: aud, expiresAt },
-    organizationId: organization_id ?? null,
+    organizationId: more.organization_id ?? null,
     createdAt: new Date(iat * second),
-    cnf: cnf ?? null,
-    act: act ?? null,
+    cnf: more.cnf ?? null,
+    act: more.act ?? null,
+    acr: more.acr ?? null,
+    authenticatedAt: more.auth_time === undefined ? null : new Date(more.auth_time * second),
   }
   return { token, grantId: userId === null ? null : grantId, applicationId, expiresAt, facts }
 }
@@ -101,6 +92,8 @@ const accessTokenClaims = z.object({
   organization_id: z.string().optional(),
   cnf: z.object({ jkt: z.string() }).optional(),
   act: actingParty.optional(),
+  acr: z.string().optional(),
+  auth_time: z.number().optional(),
 })
 
 /**

@@ -23,6 +23,12 @@ const dead = [
     isDead: (ctx: Tx) => sql`row.expires_at < ${sqlNow(ctx)}`,
   },
   {
+    // No session takes it along at its end, so it goes with its last token.
+    table: 'idp.grants',
+    isDead: (ctx: Tx) => sql`row.session_id is null and row.created_at < ${sqlAfter(ctx, -1 * day)}
+      and not exists (select from idp.tokens t where t.grant_id = row.id)`,
+  },
+  {
     table: 'idp.limits',
     isDead: (ctx: Tx) => sql`row.resets_at < ${sqlNow(ctx)}`,
   },

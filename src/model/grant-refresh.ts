@@ -20,6 +20,17 @@ import { type UserRow, usersSql } from './user-row.ts'
 /** How long a spent refresh token still gets the same child: for tabs that refresh at once, and lost answers. */
 export const reuseInterval = 10 * second
 
+/** A first refresh token for a grant that came without a code. */
+export async function createRefreshToken(ctx: Tx, grantId: string, issue: Issue): Promise<string> {
+  const value = ctx.random.token()
+  await sql`
+    with granted as (
+      select g.id as grant_id, g.application_id, g.scope, '{}'::jsonb as token_details from idp.grants g
+      where g.id = ${grantId} and g.application_id = ${issue.applicationId})
+    ${newRefreshToken(ctx, { value, from: 'granted', issue })}`.execute(ctx.db)
+  return value
+}
+
 export type Rotation = { outcome: 'rotated'; issued: Issued } | { outcome: Refusal }
 
 /** Why there are no new tokens. What was only asked too wide leaves the refresh token good. */

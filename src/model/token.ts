@@ -67,6 +67,9 @@ export interface TokenFacts {
   expiresAt: Date
   cnf: Confirmation | null
   act: ActingParty | null
+  /** How sure we are of the user, and since when; null where nobody asked (RFC 9470 § 6.2). */
+  acr: string | null
+  authenticatedAt: Date | null
 }
 
 /** The token if it is good now; `owner` null looks at every application's. */
@@ -80,12 +83,13 @@ export async function findToken(
     application_id: string
     user_id: string | null
     scope: string
-    details: { cnf?: Confirmation; act?: ActingParty }
+    details: { cnf?: Confirmation; act?: ActingParty; acr?: string; wantsAuthTime?: boolean }
+    authenticated_at: Date | null
     created_at: Date
     expires_at: Date
     username: string | null
   }>`
-    select t.kind, t.application_id, g.user_id, t.scope, t.details, t.created_at, t.expires_at, p.username
+    select t.kind, t.application_id, g.user_id, t.scope, t.details, t.created_at, t.expires_at, g.authenticated_at, p.username
     from idp.tokens t left join idp.grants g on g.id = t.grant_id left join auth.sessions s on s.id = g.session_id
       left join auth.users u on u.id = g.user_id left join idp.profiles p on p.user_id = g.user_id
     where t.hash = ${sha256(token)} and t.kind in ('refresh', 'access') and t.used_at is null and t.expires_at > ${sqlNow(ctx)}
@@ -106,6 +110,8 @@ export async function findToken(
     expiresAt: row.expires_at,
     cnf: row.details.cnf ?? null,
     act: row.details.act ?? null,
+    acr: row.details.acr ?? null,
+    authenticatedAt: row.details.wantsAuthTime ? row.authenticated_at : null,
   }
 }
 

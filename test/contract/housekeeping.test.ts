@@ -3,11 +3,13 @@ import { expect, test } from 'vitest'
 import { day, hour } from '../../src/base/time.ts'
 import { tidy } from '../../src/flows/housekeeping.ts'
 import { createApplication } from '../../src/model/application.ts'
+import { createGrant } from '../../src/model/grant.ts'
 import { take } from '../../src/model/limit.ts'
 import { createPasskeyChallenge } from '../../src/model/passkey-challenge.ts'
 import { createPushedRequest } from '../../src/model/pushed-request.ts'
 import { spendProof } from '../../src/model/replay.ts'
 import { carrySession, createSession, listSessions } from '../../src/model/session.ts'
+import { createAccessToken } from '../../src/model/token.ts'
 import { createUser } from '../../src/model/user.ts'
 import { createVerification } from '../../src/model/verification.ts'
 import { world } from '../world.ts'
@@ -33,6 +35,19 @@ test('what is over goes, and what is in use stays', async () => {
   await createApplication(ctx, { id: 'shop', name: 'The Shop', type: 'Traditional' })
   await createPushedRequest(ctx, 'shop', { query: 'state=x', subject: null })
   await spendProof(ctx, { kind: 'dpop', owner: 'a key', name: 'a proof', lifetime: 1 * hour })
+
+  // One grant has a token still, the other has none, and no session that would take it along.
+  const grant = {
+    ...{ userId: ann.id, sessionId: null, applicationId: 'shop', scope: '' },
+    ...{ resources: [], apiScopes: [], authenticatedAt: ctx.now() },
+  }
+  const used = await createGrant(ctx, grant)
+  await createGrant(ctx, grant)
+  await createAccessToken(
+    ctx,
+    { value: 'a token', lifetime: 30 * day, cnf: null, act: null },
+    { grantId: used, applicationId: 'shop', scope: '' },
+  )
 
   const question = {
     type: 'authentication',
@@ -60,6 +75,7 @@ test('what is over goes, and what is in use stays', async () => {
     'idp.verifications': 1,
     'idp.interactions': 0,
     'idp.session_tokens': 1,
+    'idp.grants': 1,
     'idp.limits': 1,
     'idp.keys': 0,
     'idp.pushed_requests': 1,

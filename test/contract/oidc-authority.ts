@@ -10,17 +10,25 @@ import {
 } from '../../src/model/organization-template.ts'
 import { createResource } from '../../src/model/resource.ts'
 import { createRole, setApplicationRoles, setUserRoles } from '../../src/model/role.ts'
-import { type Gate, gate, machineBasic, type Person, person, type Tokens } from './oidc-client.ts'
+import {
+  answerOf,
+  basic,
+  encoded,
+  type Gate,
+  gate,
+  machineBasic,
+  type Person,
+  person,
+  redemption,
+  refresh,
+  request,
+  shopBasic,
+  type Tokens,
+} from './oidc-client.ts'
 
 export const things = 'https://api.example.com/things'
 export const bills = 'https://api.example.com/bills'
 export const organizationScopes = 'urn:logto:scope:organizations'
-
-/** What an application of Logto's SDKs asks for that uses APIs and organizations. */
-export const wide = {
-  scope: `openid offline_access ${organizationScopes} read:things write:things read:bills invite:members`,
-  resource: undefined,
-}
 
 export interface Authority extends Gate {
   ann: Person
@@ -77,4 +85,43 @@ export async function machineTokens(
   const response = await at.post('/oidc/token', form, machineBasic)
   if (response.status !== 200) throw new Error(await response.text())
   return (await response.json()) as Tokens
+}
+
+export const apiBasic = basic('api', 'the-secret-of-the-api')
+
+/** The authorization request of an application that uses both APIs and organizations. */
+export function widePath(resources: readonly string[] = [things, bills]): string {
+  const query = new URLSearchParams(
+    encoded(
+      request({
+        scope: `openid offline_access profile ${organizationScopes} read:things write:things read:bills invite:members unheard:of`,
+      }),
+    ),
+  )
+  for (const resource of resources) query.append('resource', resource)
+  return `/oidc/auth?${query}`
+}
+
+export async function wideTokens(at: Authority, resources?: readonly string[]): Promise<Tokens> {
+  const { code } = answerOf(await at.ann.browser.open(widePath(resources)))
+  const answer = await at.post('/oidc/token', redemption(code ?? ''), shopBasic)
+  if (answer.status !== 200) throw new Error(await answer.text())
+  return (await answer.json()) as Tokens
+}
+
+export async function refreshed(
+  at: Authority,
+  { refresh_token }: Tokens,
+  changes: Record<string, string>,
+): Promise<Tokens> {
+  const answer = await refresh(at, refresh_token, changes)
+  if (answer.status !== 200) throw new Error(await answer.text())
+  return (await answer.json()) as Tokens
+}
+
+export const headerOf = (jwt: string) =>
+  JSON.parse(Buffer.from(jwt.split('.')[0] ?? '', 'base64url').toString())
+
+export function introspect(at: Authority, token: string, who = apiBasic): Promise<unknown> {
+  return at.post('/oidc/token/introspection', { token }, who).then((answer) => answer.json())
 }

@@ -1,82 +1,38 @@
 import { createRemoteJWKSet, customFetch, jwtVerify } from 'jose'
 import { describe, expect, test } from 'vitest'
-import { hour } from '../../src/base/time.ts'
 import { updateApplication } from '../../src/model/application.ts'
 import { deleteMember, updateOrganization } from '../../src/model/organization.ts'
 import { createResource, listResources, updateResource } from '../../src/model/resource.ts'
-import {
-  createRole,
-  listUserRoles,
-  setApplicationRoles,
-  setUserRoles,
-} from '../../src/model/role.ts'
-import { deleteUser, updateUser } from '../../src/model/user.ts'
+import { createRole, listUserRoles, setUserRoles } from '../../src/model/role.ts'
 import {
   type Authority,
   authority,
   bills,
+  headerOf,
+  introspect,
   machineTokens,
   organizationScopes,
+  refreshed,
   things,
+  widePath,
+  wideTokens,
 } from './oidc-authority.ts'
 import {
   answerOf,
   authPath,
-  basic,
   claimsOf,
   codeFor,
   encoded,
   gate,
   issuer,
-  machineBasic,
   me,
   person,
   redemption,
   refresh,
-  request,
   shopBasic,
   type Tokens,
   verdict,
 } from './oidc-client.ts'
-
-const apiBasic = basic('api', 'the-secret-of-the-api')
-
-/** The authorization request of an application that uses both APIs and organizations. */
-function widePath(resources: readonly string[] = [things, bills]): string {
-  const query = new URLSearchParams(
-    encoded(
-      request({
-        scope: `openid offline_access profile ${organizationScopes} read:things write:things read:bills invite:members unheard:of`,
-      }),
-    ),
-  )
-  for (const resource of resources) query.append('resource', resource)
-  return `/oidc/auth?${query}`
-}
-
-async function wideTokens(at: Authority, resources?: readonly string[]): Promise<Tokens> {
-  const { code } = answerOf(await at.ann.browser.open(widePath(resources)))
-  const answer = await at.post('/oidc/token', redemption(code ?? ''), shopBasic)
-  if (answer.status !== 200) throw new Error(await answer.text())
-  return (await answer.json()) as Tokens
-}
-
-async function refreshed(
-  at: Authority,
-  { refresh_token }: Tokens,
-  changes: Record<string, string>,
-): Promise<Tokens> {
-  const answer = await refresh(at, refresh_token, changes)
-  if (answer.status !== 200) throw new Error(await answer.text())
-  return (await answer.json()) as Tokens
-}
-
-const headerOf = (jwt: string) =>
-  JSON.parse(Buffer.from(jwt.split('.')[0] ?? '', 'base64url').toString())
-
-function introspect(at: Authority, token: string, who = apiBasic): Promise<unknown> {
-  return at.post('/oidc/token/introspection', { token }, who).then((answer) => answer.json())
-}
 
 describe('a token for an API', () => {
   test('is a JWT (RFC 9068) with the scopes that were asked for and that the roles hold', async () => {
@@ -279,122 +235,6 @@ describe('a token for an organization', () => {
     await updateOrganization(at.scene.ctx, 'acme', { isMfaRequired: true })
     const refused = await refresh(at, tokens.refresh_token, { organization_id: 'acme' })
     expect(await verdict(refused)).toBe('403 access_denied')
-  })
-})
-
-describe('a machine’s token', () => {
-  test('for an API has the scopes of its roles, and says no user', async () => {
-    const at = await authority()
-    const { access_token, scope } = await machineTokens(at, { resource: bills })
-    expect(scope).toBe('read:bills')
-    expect(claimsOf(access_token)).toMatchObject({
-      ...{ sub: 'machine', client_id: 'machine', aud: bills, scope: 'read:bills' },
-    })
-    const narrowed = await machineTokens(at, { resource: bills, scope: 'write:things' })
-    expect(narrowed.scope).toBe('')
-  })
-
-  test('for an organization has what its roles there hold', async () => {
-    const at = await authority()
-    const own = await machineTokens(at, { organization_id: 'acme' })
-    expect(claimsOf(own.access_token)).toMatchObject({
-      ...{ aud: 'urn:logto:organization:acme', scope: 'invite:members' },
-    })
-    const there = await machineTokens(at, { organization_id: 'acme', resource: things })
-    expect(claimsOf(there.access_token)).toMatchObject({
-      ...{ aud: things, organization_id: 'acme', scope: 'write:things' },
-    })
-    for (const organization_id of ['other', 'nowhere', 'constructor', '__proto__']) {
-      const form = { grant_type: 'client_credentials', organization_id }
-      const refused = await at.post('/oidc/token', form, machineBasic)
-      expect(await verdict(refused)).toBe('403 access_denied')
-    }
-  })
-
-  test('costs no round trip, and a change of its roles is seen here at once', async () => {
-    const at = await authority()
-    await machineTokens(at, { resource: bills })
-    at.scene.queries()
-    for (let i = 0; i < 3; i += 1) await machineTokens(at, { resource: bills })
-    expect(at.scene.queries()).toEqual([])
-    await setApplicationRoles(at.scene.ctx, 'machine', [])
-    expect((await machineTokens(at, { resource: bills })).scope).toBe('')
-  })
-})
-
-describe('a JWT that was handed out', () => {
-  test.each(['revoked', 'signed out', 'banned', 'deleted'] as const)(
-    'is not active when its user is %s',
-    async (how) => {
-      const at = await authority()
-      const tokens = await wideTokens(at)
-      const { access_token } = await refreshed(at, tokens, { resource: things })
-      expect(await introspect(at, access_token)).toEqual({
-        active: true,
-        sub: at.ann.user.id,
-        client_id: 'shop',
-        aud: things,
-        iat: expect.any(Number),
-        exp: expect.any(Number),
-        iss: issuer,
-        scope: 'read:things',
-        token_type: 'Bearer',
-      })
-      if (how === 'revoked') {
-        const form = { client_id: 'spa', token: access_token }
-        await at.post('/oidc/token/revocation', form)
-        expect(await introspect(at, access_token)).toMatchObject({ active: true })
-        await at.post('/oidc/token/revocation', { token: access_token }, shopBasic)
-        expect(await at.scene.events()).toContain('token.revoked')
-      }
-      if (how === 'signed out') {
-        await at.ann.browser.open(`/oidc/session/end?id_token_hint=${tokens.id_token}`)
-      }
-      if (how === 'banned') {
-        const until = new Date(at.scene.ctx.now().getTime() + hour)
-        await updateUser(at.scene.ctx, at.ann.user.id, { bannedUntil: until })
-      }
-      if (how === 'deleted') await deleteUser(at.scene.ctx, at.ann.user.id)
-      expect(await introspect(at, access_token)).toEqual({ active: false })
-    },
-  )
-
-  test('is told to its own application and to machines, for one round trip', async () => {
-    const at = await authority()
-    const { access_token } = await machineTokens(at, { resource: bills })
-    expect(await introspect(at, access_token, shopBasic)).toEqual({ active: false })
-    await introspect(at, 'x')
-    at.scene.queries()
-    expect(await introspect(at, access_token)).toMatchObject({ active: true, sub: 'machine' })
-    expect(at.scene.queries().length).toBe(1)
-    await at.post('/oidc/token/revocation', { token: access_token }, machineBasic)
-    expect(await introspect(at, access_token)).toEqual({ active: false })
-    const other = await machineTokens(at, { resource: bills })
-    expect(await introspect(at, other.access_token)).toMatchObject({ active: true })
-    at.scene.pass(1 * hour)
-    expect(await introspect(at, other.access_token)).toEqual({ active: false })
-  })
-
-  test('is worth nothing when it was changed', async () => {
-    const at = await authority()
-    const { access_token } = await machineTokens(at, { resource: bills })
-    const [head, body, mark] = access_token.split('.')
-    const claims = { ...claimsOf(access_token), scope: 'everything' }
-    const forged = Buffer.from(JSON.stringify(claims)).toString('base64url')
-    const none = Buffer.from('{"alg":"none","typ":"at+jwt"}').toString('base64url')
-    for (const token of [
-      `${head}.${forged}.${mark}`,
-      `${none}.${body}.`,
-      `${head}.${body}`,
-      `${head}.${body}.${mark}.x`,
-      '..',
-      'a.b.c',
-    ]) {
-      expect(await introspect(at, token)).toEqual({ active: false })
-      const answer = await at.post('/oidc/token/revocation', { token }, machineBasic)
-      expect(answer.status).toBe(200)
-    }
-    expect(await introspect(at, access_token)).toMatchObject({ active: true })
   })
 })
 

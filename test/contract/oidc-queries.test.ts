@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest'
+import { authority, bills, machineTokens, things, widePath, wideTokens } from './oidc-authority.ts'
 import {
+  answerOf,
   authPath,
   codeFor,
   encoded,
@@ -50,4 +52,19 @@ test('each request takes no more round trips than it says', async () => {
   const { request_uri } = (await left.json()) as { request_uri: string }
   const pushed = `/oidc/auth?${encoded({ client_id: 'shop', request_uri })}`
   expect(await count(browser.open(pushed), 303)).toBe(3)
+})
+
+test('tokens for APIs and organizations take no more, and machines’ none', async () => {
+  const at = await authority()
+  await machineTokens(at, { resource: bills })
+  const { refresh_token } = await wideTokens(at)
+  const { code } = answerOf(await at.ann.browser.open(widePath()))
+  at.scene.queries()
+  await machineTokens(at, { resource: bills })
+  await machineTokens(at, { organization_id: 'acme' })
+  expect(at.scene.queries().length).toBe(0)
+  await at.post('/oidc/token', redemption(code ?? '', { resource: things }), shopBasic)
+  expect(at.scene.queries().length).toBe(1)
+  await refresh(at, refresh_token, { organization_id: 'acme', resource: bills })
+  expect(at.scene.queries().length).toBe(1)
 })

@@ -65,6 +65,8 @@ export function introspectionJson(ctx: Context, facts: TokenFacts | null): Recor
     ...(facts.organizationId !== null && { organization_id: facts.organizationId }),
     ...(facts.cnf !== null && { cnf: facts.cnf }),
     ...(facts.act !== null && { act: facts.act }),
+    ...(facts.acr !== null && { acr: facts.acr }),
+    ...(facts.authenticatedAt !== null && { auth_time: unixSeconds(facts.authenticatedAt) }),
     token_type: facts.kind === 'refresh' ? 'refresh_token' : facts.cnf === null ? 'Bearer' : 'DPoP',
   }
 }
