@@ -5,6 +5,7 @@ import {
   type ExternalFlow,
   findExternalFlow,
   finishExternalFlow,
+  type NewExternalFlow,
   spendExternalFlow,
 } from '../model/external-flow.ts'
 import type { Challenge } from '../model/flow-state.ts'
@@ -54,23 +55,30 @@ export async function departTo(ctx: Context, departure: Departure): Promise<stri
     },
     provider.out,
   )
-  await transaction(ctx, async (ctx) => {
-    const clientStateId =
-      remember === null
-        ? null
-        : await createOAuthClientState(ctx, { provider: provider.name, remembered: remember })
-    await createExternalFlow(ctx, {
-      id,
-      provider: provider.name,
-      challenge,
-      inviteToken,
-      redirectTo,
-      clientStateId,
-      linkingUserId,
-      isEmailOptional: provider.isEmailOptional,
-    })
-  })
+  const flow = {
+    id,
+    provider: provider.name,
+    challenge,
+    inviteToken,
+    redirectTo,
+    linkingUserId,
+    isEmailOptional: provider.isEmailOptional,
+  }
+  if (remember === null) await createExternalFlow(ctx, { ...flow, clientStateId: null })
+  else await rememberWith(ctx, flow, remember)
   return url
+}
+
+function rememberWith(
+  ctx: Context,
+  flow: Omit<NewExternalFlow, 'clientStateId'>,
+  remembered: string,
+): Promise<void> {
+  return transaction(ctx, async (ctx) => {
+    const { provider } = flow
+    const clientStateId = await createOAuthClientState(ctx, { provider, remembered })
+    await createExternalFlow(ctx, { ...flow, clientStateId })
+  })
 }
 
 /** What belongs to the conversation between the provider and us; an app may not speak into it. */

@@ -110,6 +110,14 @@ test('of ten browsers with one new person each gets in, to one account', async (
   expect(rows).toHaveLength(1)
 })
 
+test('the way there takes one question to the database', async () => {
+  const world = await externalWorld(github)
+  await world.goTo('github')
+  world.queries()
+  await world.goTo('github', pkce)
+  expect(world.queries()).toHaveLength(1)
+})
+
 test('a state is good for five minutes', async () => {
   const world = await externalWorld(github)
   const way = await world.goTo('github')

@@ -23,6 +23,8 @@ const routes: [method: string, path: string, as?: 'ann' | 'admin'][] = [
   ['PUT', `/admin/users/${somebody}`, 'admin'],
   ['DELETE', `/admin/users/${somebody}`, 'admin'],
   ['POST', '/admin/generate_link', 'admin'],
+  ['POST', '/admin/custom-providers', 'admin'],
+  ['PUT', '/admin/custom-providers/custom:none', 'admin'],
 ]
 
 const fields = [
@@ -49,6 +51,10 @@ const fields = [
   'user_metadata',
   'ban_duration',
   'should_soft_delete',
+  'provider_type',
+  'authorization_params',
+  'scopes',
+  'link_identity',
 ]
 
 function all(value: unknown): string {
