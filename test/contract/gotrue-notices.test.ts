@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { minute } from '../../src/base/time.ts'
 import { sendDue } from '../../src/flows/outbox.ts'
 import { type Smtp, startSmtp } from '../servers/smtp.ts'
+import { enroll, verify } from './authenticator-app.ts'
 import { type GotrueWorld, gotrueWorld } from './gotrue-world.ts'
 
 const email = 'ann@example.com'
@@ -94,4 +95,23 @@ test('without being asked for, nothing is told; of somebody who is gone neither'
   await world.ask('DELETE', `/admin/users/${id}`, { bearer: world.adminKey })
   expect(await sendDue(world.ctx)).toBe(0)
   expect(smtp.messages).toEqual([])
+})
+
+test('a second factor that was shown first, and one that was taken away, are told of', async () => {
+  const world = await telling({
+    GOTRUE_MAILER_NOTIFICATIONS_MFA_FACTOR_ENROLLED_ENABLED: 'true',
+    GOTRUE_MAILER_NOTIFICATIONS_MFA_FACTOR_UNENROLLED_ENABLED: 'true',
+    GOTRUE_MAILER_SUBJECTS_MFA_FACTOR_ENROLLED_NOTIFICATION: 'New: {{ .FactorType }}',
+    GOTRUE_MAILER_SUBJECTS_MFA_FACTOR_UNENROLLED_NOTIFICATION: 'Gone: {{ .FactorType }}',
+  })
+  await world.createAccount()
+  const { access_token: bearer } = await world.signIn()
+  const factor = await enroll(world, bearer)
+  const strong = (await verify(world, bearer, factor)).body.access_token
+  world.pass(minute)
+  expect((await verify(world, strong, factor)).status).toBe(200)
+  await world.ask('DELETE', `/factors/${factor.id}`, { bearer: strong })
+  expect(await sendDue(world.ctx)).toBe(2)
+  const subjects = smtp.messages.flatMap(({ headers }) => headers.subject)
+  expect(subjects.sort()).toEqual(['Gone: totp', 'New: totp'])
 })
