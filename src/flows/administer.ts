@@ -7,10 +7,10 @@ import {
   createApplication,
   deleteApplication,
   findApplication,
-  listApplicationSecrets,
   listApplications,
 } from '../model/application.ts'
 import { newApplication } from '../model/application-input.ts'
+import { listApplicationSecrets } from '../model/application-secret.ts'
 import { type Key, listKeys } from '../model/key.ts'
 import { listUsers, type User } from '../model/user.ts'
 import { isBanned } from './admit.ts'

@@ -6,12 +6,18 @@ import { checkConfig, findConnector } from '../connectors/index.ts'
 import {
   type Application,
   createApplication,
-  isSecretOf,
   listApplications,
-  replaceApplicationSecret,
   updateApplication,
 } from '../model/application.ts'
 import { type NewApplication, newApplication } from '../model/application-input.ts'
+import {
+  deleteApplicationSecret,
+  firstSecret,
+  isSecretOf,
+  listApplicationSecrets,
+  replaceApplicationSecret,
+  saveApplicationSecret,
+} from '../model/application-secret.ts'
 import { consentScopes } from '../model/authorization-input.ts'
 import {
   createConnector,
@@ -42,6 +48,16 @@ import {
   writePerson,
 } from './people.ts'
 
+const namedSecret = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[\w .-]{1,64}$/, 'must be 1 to 64 letters, digits, spaces and . _ -')
+    .refine((name) => name !== firstSecret, 'is the name of the first secret'),
+  value: newApplication.shape.secret.unwrap(),
+  /** When it stops being good. */
+  expiresAt: z.iso.datetime({ offset: true }).nullable().default(null),
+})
+
 /** What an installation should be like, in the Management API's shapes. What it does not name is left alone. */
 export const declaration = z.strictObject({
   $schema: z.string().optional(),
@@ -51,6 +67,8 @@ export const declaration = z.strictObject({
         /** Names of its own roles, and what it may ask of users: both become exactly these. */
         roles: z.array(z.string()).optional(),
         userConsentScopes: consentScopes.optional(),
+        /** Secrets beside the first; they become exactly these. */
+        secrets: z.array(namedSecret).optional(),
       }),
     )
     .default([]),
@@ -90,7 +108,7 @@ export async function applyDeclaration(ctx: Context, input: unknown): Promise<Ap
     const all: Applied[] = []
     const known = await listApplications(ctx)
     const applications: Applied[] = []
-    for (const { roles, userConsentScopes, ...one } of wanted.applications) {
+    for (const { roles, userConsentScopes, secrets, ...one } of wanted.applications) {
       applications.push(await applyApplication(ctx, known, one))
     }
     all.push(...applications)
@@ -105,6 +123,8 @@ export async function applyDeclaration(ctx: Context, input: unknown): Promise<Ap
       const applied = applications[index]
       if (applied === undefined) continue
       tell(applied, await applyApplicationRights(ctx, applied.id, rights))
+      const { name, type, secrets } = rights
+      tell(applied, await applySecrets(ctx, { id: applied.id, name, type }, secrets))
     }
     for (const [index, { roles }] of people.entries()) {
       const applied = written[index]
@@ -120,6 +140,32 @@ export async function applyDeclaration(ctx: Context, input: unknown): Promise<Ap
   forgetCatalog(ctx)
   for (const { kind, id } of applied) if (kind === 'application') forgetApplicationRights(ctx, id)
   return applied
+}
+
+/** Returns whether a secret beside the first came, changed or went; where none are named, all stay. */
+async function applySecrets(
+  ctx: Tx,
+  owner: Parameters<typeof saveApplicationSecret>[1],
+  wanted: z.output<typeof namedSecret>[] | undefined,
+): Promise<boolean> {
+  if (wanted === undefined) return false
+  const stored = (await listApplicationSecrets(ctx, owner.id)).filter(
+    ({ name }) => name !== firstSecret,
+  )
+  let isChanged = false
+  for (const { name } of stored) {
+    if (wanted.some((one) => one.name === name)) continue
+    isChanged = (await deleteApplicationSecret(ctx, owner.id, name)) || isChanged
+  }
+  for (const { name, value, expiresAt } of wanted) {
+    const until = expiresAt === null ? null : new Date(expiresAt)
+    const found = stored.find((one) => one.name === name)
+    const isSame = found?.value === value && found.expiresAt?.getTime() === until?.getTime()
+    if (isSame) continue
+    await saveApplicationSecret(ctx, owner, { name, value, expiresAt: until })
+    isChanged = true
+  }
+  return isChanged
 }
 
 function tell(applied: Applied, isChanged: boolean): void {

@@ -1,12 +1,8 @@
 import type { Context } from '../base/context.ts'
 import { Fault } from '../base/fault.ts'
 import { minute } from '../base/time.ts'
-import {
-  type Application,
-  authMethodsOf,
-  findApplication,
-  isSecretOf,
-} from '../model/application.ts'
+import { type Application, authMethodsOf, findApplication } from '../model/application.ts'
+import { isSecretOf } from '../model/application-secret.ts'
 import { refusedFor, take } from '../model/limit.ts'
 import { assertedClient, isAssertionOf } from './client-assertion.ts'
 

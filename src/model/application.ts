@@ -1,6 +1,5 @@
 import { sql } from 'kysely'
 import type { Tx } from '../base/context.ts'
-import { hmacSha256, sameSecret, seal, secretOf, unseal } from '../base/crypto.ts'
 import { Fault, isFault } from '../base/fault.ts'
 import {
   type Appearance,
@@ -14,6 +13,7 @@ import {
   type OidcClientMetadata,
 } from './application-input.ts'
 import type { AuthMethod } from './application-proofs.ts'
+import { firstSecret, forgetSecrets, hashOfSecret, sealedSecret } from './application-secret.ts'
 import { sqlNow } from './clock.ts'
 import { recording } from './event.ts'
 
@@ -31,9 +31,6 @@ export interface Application {
   createdAt: Date
   updatedAt: Date
 }
-
-/** The name under which a secret is kept that came with the application. */
-const firstSecret = 'Default secret'
 
 /** Whether the application keeps no secret, so that anybody may say its id. */
 export function isPublic(application: Application): boolean {
@@ -78,7 +75,7 @@ export async function createApplication(
       on conflict (id) do nothing returning *),
     kept as (
       insert into idp.application_secrets (application_id, name, hash, sealed, created_at)
-      select id, ${firstSecret}, ${hashOf(ctx, id, secret ?? '')}, ${seal(secretOf(ctx.config), placeOf(id, firstSecret), secret ?? '')},
+      select id, ${firstSecret}, ${hashOfSecret(ctx, id, secret ?? '')}, ${sealedSecret(ctx, id, { name: firstSecret, value: secret ?? '' })},
         ${sqlNow(ctx)} from made where ${secret !== null}),
     ${recording(ctx, [{ type: 'application.created', applicationId: id, details: { name: one.name } }], sql`exists (select from made)`)}
     select * from made`.execute(ctx.db)
@@ -166,91 +163,9 @@ export async function deleteApplication(ctx: Tx, id: string): Promise<boolean> {
   return rows.length > 0
 }
 
-interface SecretRow {
-  name: string
-  hash: Uint8Array
-  sealed: string
-  created_at: Date
-  expires_at: Date | null
-}
-
-/** Whether `secret` is one of the application's. Cached like the application; compared in constant time. */
-export async function isSecretOf(
-  ctx: Tx,
-  application: Application,
-  secret: string,
-): Promise<boolean> {
-  const rows = await ctx.cache.get(`application-secrets:${application.id}`, ctx.now(), () =>
-    readSecrets(ctx, application.id),
-  )
-  const hash = hashOf(ctx, application.id, secret)
-  return rows.some(
-    (row) => (row.expires_at === null || row.expires_at > ctx.now()) && sameSecret(row.hash, hash),
-  )
-}
-
-export interface ApplicationSecret {
-  name: string
-  value: string
-  createdAt: Date
-  expiresAt: Date | null
-}
-
-/** The secrets in clear, for administrators: Logto's console shows them again. */
-export async function listApplicationSecrets(ctx: Tx, id: string): Promise<ApplicationSecret[]> {
-  const rows = await readSecrets(ctx, id)
-  return rows.map((row) => ({
-    name: row.name,
-    value: unseal(secretOf(ctx.config), placeOf(id, row.name), row.sealed),
-    createdAt: row.created_at,
-    expiresAt: row.expires_at,
-  }))
-}
-
-/** Gives a confidential application its secret anew; the one it came with is good no longer. */
-export async function replaceApplicationSecret(
-  ctx: Tx,
-  application: Application,
-  secret: string,
-): Promise<void> {
-  const { id, name, type } = application
-  newApplication.parse({ name, type, secret })
-  const sealed = seal(secretOf(ctx.config), placeOf(id, firstSecret), secret)
-  await sql`
-    with kept as (
-      insert into idp.application_secrets as s (application_id, name, hash, sealed, created_at)
-      values (${id}, ${firstSecret}, ${hashOf(ctx, id, secret)}, ${sealed}, ${sqlNow(ctx)})
-      on conflict (application_id, name) do update
-        set hash = excluded.hash, sealed = excluded.sealed, created_at = excluded.created_at
-      returning application_id),
-    ${recording(
-      ctx,
-      [{ type: 'application.updated', applicationId: id, details: { changed: ['secret'] } }],
-      sql`exists (select from kept)`,
-    )}
-    select 1`.execute(ctx.db)
-  forget(ctx, id)
-}
-
-async function readSecrets(ctx: Tx, id: string): Promise<SecretRow[]> {
-  const { rows } = await sql<SecretRow>`
-    select name, hash, sealed, created_at, expires_at from idp.application_secrets
-    where application_id = ${id} order by created_at, name`.execute(ctx.db)
-  return rows
-}
-
-// Keyed, since a secret that somebody chose may be too weak for a bare hash.
-function hashOf(ctx: Tx, id: string, secret: string): Buffer {
-  return hmacSha256(secretOf(ctx.config).key('application-secret'), `${id}:${secret}`)
-}
-
-function placeOf(id: string, name: string): string {
-  return `idp.application_secrets.sealed:${id}:${name}`
-}
-
 function forget(ctx: Tx, id: string): void {
   ctx.cache.forget(`application:${id}`)
-  ctx.cache.forget(`application-secrets:${id}`)
+  forgetSecrets(ctx, id)
   ctx.cache.forget('application-origins')
 }
 

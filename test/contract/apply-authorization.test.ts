@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest'
+import { hour } from '../../src/base/time.ts'
 import { applyDeclaration } from '../../src/flows/apply.ts'
+import { findApplication } from '../../src/model/application.ts'
 import { findConsentScopes } from '../../src/model/application-consent.ts'
+import { isSecretOf, listApplicationSecrets } from '../../src/model/application-secret.ts'
 import { listMemberApplications, listMembers } from '../../src/model/organization.ts'
 import { listOrganizationRoles } from '../../src/model/organization-template.ts'
 import { listResources } from '../../src/model/resource.ts'
@@ -139,4 +142,41 @@ test.each([
 ])('a shape that is wrong is refused: %j', async (input) => {
   const scene = await world()
   await expect(applyDeclaration(scene.ctx, input)).rejects.toMatchObject({ name: 'ZodError' })
+})
+
+test('an application has several secrets, each until its day', async () => {
+  const scene = await world()
+  const { ctx } = scene
+  const worker = { id: 'worker', name: 'W', type: 'MachineToMachine', secret: 'the-first-secret' }
+  const secrets = [
+    { name: 'next', value: 'the-next-secret' },
+    { name: 'short', value: 'the-short-secret', expiresAt: '2026-11-22T13:00:00Z' },
+  ]
+  expect(await outcomes(scene, { applications: [{ ...worker, secrets }] })).toEqual([
+    'created application W',
+  ])
+  expect(await outcomes(scene, { applications: [{ ...worker, secrets }] })).toEqual([
+    'unchanged application W',
+  ])
+  const application = await findApplication(ctx, 'worker')
+  if (application === null) throw new Error('It has just been made.')
+  const good = async () => {
+    const all = ['the-first-secret', 'the-next-secret', 'the-short-secret', 'no-secret-of-it']
+    const answers = await Promise.all(all.map((one) => isSecretOf(ctx, application, one)))
+    return all.filter((_, index) => answers[index])
+  }
+  expect(await good()).toEqual(['the-first-secret', 'the-next-secret', 'the-short-secret'])
+  scene.pass(1 * hour)
+  expect(await good()).toEqual(['the-first-secret', 'the-next-secret'])
+  await applyDeclaration(ctx, { applications: [{ ...worker, secrets: secrets.slice(1) }] })
+  expect(await good()).toEqual(['the-first-secret'])
+  await applyDeclaration(ctx, { applications: [worker] })
+  expect((await listApplicationSecrets(ctx, 'worker')).map(({ name }) => name)).toEqual([
+    'Default secret',
+    'short',
+  ])
+  const reader = { id: 'reader', name: 'R', type: 'SPA', secrets: secrets.slice(0, 1) }
+  await expect(applyDeclaration(ctx, { applications: [reader] })).rejects.toMatchObject({
+    name: 'ZodError',
+  })
 })

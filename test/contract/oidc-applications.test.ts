@@ -6,13 +6,15 @@ import {
   deleteApplication,
   findApplication,
   hasRedirectUri,
-  isSecretOf,
-  listApplicationSecrets,
   listApplications,
-  replaceApplicationSecret,
   updateApplication,
 } from '../../src/model/application.ts'
 import { type ApplicationType, redirectUriProblem } from '../../src/model/application-input.ts'
+import {
+  isSecretOf,
+  listApplicationSecrets,
+  replaceApplicationSecret,
+} from '../../src/model/application-secret.ts'
 import { world } from '../world.ts'
 import { gate, me, person, tokensFor, verdict } from './oidc-client.ts'
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { minute } from '../../src/base/time.ts'
-import { findApplication, replaceApplicationSecret } from '../../src/model/application.ts'
+import { findApplication } from '../../src/model/application.ts'
+import { replaceApplicationSecret } from '../../src/model/application-secret.ts'
 import {
   basic,
   callback,
