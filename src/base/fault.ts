@@ -97,6 +97,12 @@ export type FaultCode =
   | 'invalid_token'
   | 'insufficient_scope'
   // Providers elsewhere, and the identities that they vouch for.
+  // A device that polls (RFC 8628 § 3.5), and what people type for it.
+  | 'authorization_pending'
+  | 'polled_too_soon'
+  | 'device_code_expired'
+  | 'device_refused'
+  | 'user_code_wrong'
   | 'provider_not_enabled'
   | 'provider_refused'
   | 'provider_failed'

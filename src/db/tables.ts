@@ -402,6 +402,19 @@ export interface IdpDeliveries {
 }
 
 export interface IdpEvents {
+export interface IdpDeviceCodes {
+  id: string
+  hash: Uint8Array
+  user_code_hash: Uint8Array
+  application_id: string
+  request: Json
+  state: Generated<string>
+  poll_interval: number
+  polled_at: Date | null
+  created_at: Generated<Date>
+  expires_at: Date
+}
+
   id: GeneratedAlways<number>
   type: string
   user_id: string | null
@@ -544,6 +557,14 @@ export interface IdpOrganizations {
 }
 
 export interface IdpProfiles {
+export interface IdpPersonalAccessTokens {
+  user_id: string
+  name: string
+  hash: Uint8Array
+  created_at: Generated<Date>
+  expires_at: Date | null
+}
+
   user_id: string
   username: string | null
   name: string | null
@@ -623,6 +644,15 @@ export interface IdpTokens {
   created_at: Generated<Date>
   expires_at: Date
   used_at: Date | null
+export interface IdpSubjectTokens {
+  hash: Uint8Array
+  user_id: string
+  context: OptionalJson
+  created_at: Generated<Date>
+  expires_at: Date
+  used_at: Date | null
+}
+
 }
 
 export interface IdpUserRoles {
@@ -688,6 +718,7 @@ export interface Database {
   'idp.migrations': IdpMigrations
   'idp.organization_application_roles': IdpOrganizationApplicationRoles
   'idp.organization_applications': IdpOrganizationApplications
+  'idp.device_codes': IdpDeviceCodes
   'idp.organization_member_roles': IdpOrganizationMemberRoles
   'idp.organization_members': IdpOrganizationMembers
   'idp.organization_role_resource_scopes': IdpOrganizationRoleResourceScopes
@@ -705,6 +736,8 @@ export interface Database {
   'idp.settings': IdpSettings
   'idp.spent_proofs': IdpSpentProofs
   'idp.tokens': IdpTokens
+  'idp.personal_access_tokens': IdpPersonalAccessTokens
   'idp.user_roles': IdpUserRoles
   'idp.verifications': IdpVerifications
 }
+  'idp.subject_tokens': IdpSubjectTokens

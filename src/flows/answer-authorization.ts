@@ -9,7 +9,7 @@ import { answerInteraction, deleteInteraction, type Interaction } from '../model
 import type { Session } from '../model/session.ts'
 import { findUser } from '../model/user.ts'
 import { reaches } from './assurance.ts'
-import type { Authorization } from './authorize.ts'
+import type { Authorization, Back } from './authorize.ts'
 import { factorsToShow } from './step-up.ts'
 
 /** What a person has to do before there is a code. */
@@ -60,16 +60,8 @@ export async function resumeAuthorization(
     await deleteInteraction(ctx, interaction.id, browser)
     throw new Fault('access_denied', { back })
   }
-  const question = questionFor(ctx, authorization, session, interaction)
+  const question = await questionLeft(ctx, authorization, asked)
   if (question !== null || session === null) {
-    // Somebody has signed in, but this browser's cookie is not theirs: the pages would send it here again.
-    if (question === 'sign-in' && interaction.sessionId !== null) {
-      throw new Fault('interaction_not_found')
-    }
-    await refuseImpossible(ctx, authorization, { session, question: question ?? 'sign-in' })
-    if (question === 'consent') {
-      await answerInteraction(ctx, { id: interaction.id, browser }, { wish: authorization.consent })
-    }
     return { outcome: 'ask', question: question ?? 'sign-in' }
   }
   return transaction(ctx, async (ctx) => {
@@ -80,10 +72,30 @@ export async function resumeAuthorization(
   })
 }
 
+/** What has to be asked before an interaction may end; null when nothing is, and there is a session. */
+export async function questionLeft(
+  ctx: Context,
+  authorization: Authorization<Back | null>,
+  asked: { session: BrowserSession | null; interaction: Interaction; browser: string },
+): Promise<Question | null> {
+  const { session, interaction, browser } = asked
+  const question = questionFor(ctx, authorization, session, interaction)
+  if (question === null) return null
+  // Somebody has signed in, but this browser's cookie is not theirs: the pages would send it here again.
+  if (question === 'sign-in' && interaction.sessionId !== null) {
+    throw new Fault('interaction_not_found')
+  }
+  await refuseImpossible(ctx, authorization, { session, question })
+  if (question === 'consent') {
+    await answerInteraction(ctx, { id: interaction.id, browser }, { wish: authorization.consent })
+  }
+  return question
+}
+
 /** The first thing that is missing; null when the session is of the right user, and as fresh and sure as was asked. */
 function questionFor(
   ctx: Context,
-  authorization: Authorization,
+  authorization: Authorization<Back | null>,
   session: BrowserSession | null,
   interaction: Interaction | null,
 ): Question | null {
@@ -109,7 +121,7 @@ function questionFor(
 
 /** The house's own applications need no consent; others once for each thing, and again where they ask for the page. */
 function mustConsent(
-  { application, prompt, consent }: Authorization,
+  { application, prompt, consent }: Authorization<Back | null>,
   session: BrowserSession,
   interaction: Interaction | null,
 ): boolean {
@@ -123,7 +135,8 @@ function mustConsent(
  * Any app on a device may listen where this answer goes: without a page, it would have the user's tokens unseen (RFC 8252
  * § 8.6). An `https` address is the application's own.
  */
-function isUnassured({ application, back }: Authorization): boolean {
+function isUnassured({ application, back }: Authorization<Back | null>): boolean {
+  if (back === null) return false
   return application.type === 'Native' && !back.redirectUri.startsWith('https:')
 }
 
@@ -137,7 +150,7 @@ function isFresh(ctx: Context, at: Date, maxAgeSeconds: number | null): boolean 
 /** Who has no second factor cannot show one, and the application has to know (RFC 9470 § 5). */
 async function refuseImpossible(
   ctx: Context,
-  { back }: Authorization,
+  { back }: Authorization<Back | null>,
   { session, question }: { session: Session | null; question: Question },
 ): Promise<void> {
   if (question !== 'second-factor' || session === null) return
@@ -153,25 +166,35 @@ function authenticatedAt({ amr, createdAt }: Session): Date {
 }
 
 function issueCode(ctx: Tx, authorization: Authorization, session: Session) {
-  const { application, back, scope, challenge, nonce, wantsAuthTime, wantsAcr, claims } =
-    authorization
-  const { keyThumbprint } = authorization
+  const { application, back, challenge, keyThumbprint } = authorization
+  const { details, ...given } = givenBy(authorization, session)
   return createCode(ctx, {
-    sessionId: session.id,
+    ...given,
     applicationId: application.id,
-    scope: scope.join(' '),
-    resources: authorization.resources,
-    apiScopes: authorization.apiScopes,
-    authenticatedAt: authenticatedAt(session),
     details: {
+      ...details,
       redirectUri: back.redirectUri,
       challenge,
+      ...(keyThumbprint !== null && { jkt: keyThumbprint }),
+    },
+  })
+}
+
+/** What a session gives to a request: what its grant says, and what goes on to the tokens. */
+export function givenBy(authorization: Authorization<Back | null>, session: Session) {
+  const { scope, resources, apiScopes, nonce, wantsAuthTime, wantsAcr, claims } = authorization
+  return {
+    sessionId: session.id,
+    scope: scope.join(' '),
+    resources,
+    apiScopes,
+    authenticatedAt: authenticatedAt(session),
+    details: {
       nonce,
       wantsAuthTime,
-      ...(keyThumbprint !== null && { jkt: keyThumbprint }),
       ...(wantsAcr && { acr: session.aal }),
       ...(claims.idToken.length > 0 && { idTokenClaims: claims.idToken }),
       ...(claims.userInfo.length > 0 && { userInfoClaims: claims.userInfo }),
     },
-  })
+  }
 }

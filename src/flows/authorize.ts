@@ -66,10 +66,10 @@ export interface Back {
   mode: ResponseMode
 }
 
-/** A request of which everything is known to be right. */
-export interface Authorization extends Wish {
+/** A request of which everything is known to be right; a device's has nowhere to go back to. */
+export interface Authorization<To extends Back | null = Back> extends Wish {
   application: Application
-  back: Back
+  back: To
   challenge: string | null
   keyThumbprint: string | null
   nonce: string | null
@@ -109,6 +109,16 @@ export async function checkAuthorization(
     throw refuse('invalid_request', { parameter: 'dpop_jkt', problem: 'malformed' })
   }
   const { prompt, maxAgeSeconds, nonce } = request
+  return checkAsked(ctx, request, { application, back })
+}
+
+/** The same for everything but the way back, and what comes with it. */
+export async function checkAsked<To extends Back | null>(
+  ctx: Context,
+  request: AuthorizationRequest,
+  { application, back }: { application: Application; back: To },
+): Promise<Authorization<To>> {
+  const refuse = (code: FaultCode, details: object = {}) => new Fault(code, { ...details, back })
   if (prompt.includes('none') && prompt.length > 1) {
     throw refuse('invalid_request', { parameter: 'prompt', problem: 'malformed' })
   }
@@ -141,7 +151,7 @@ export async function checkAuthorization(
 async function wishOf(
   ctx: Context,
   { scope, resources, claims }: AuthorizationRequest,
-  { application, back }: Pick<Authorization, 'application' | 'back'>,
+  { application, back }: Pick<Authorization<Back | null>, 'application' | 'back'>,
 ): Promise<Wish & Pick<Authorization, 'claims'>> {
   const implied = scopesOfClaims([...claims.idToken, ...claims.userInfo])
   const wish = await readWish(ctx, application, { scope: [...scope, ...implied], resources }).catch(

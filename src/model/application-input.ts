@@ -65,6 +65,10 @@ const customClientMetadata = z.strictObject({
   rotateRefreshToken: z.boolean().optional(),
   /** PKCE may be left out; for confidential applications whose library cannot do it. */
   isPkceOptional: z.boolean().optional(),
+  /** It asks by device codes (RFC 8628); for applications that have no browser of their own. */
+  isDeviceFlow: z.boolean().optional(),
+  /** It may exchange tokens (RFC 8693), and so act for a user who is not there; for the house's own applications. */
+  allowTokenExchange: z.boolean().optional(),
   /** It may read and write all users, sessions and links, as the Auth.js adapter does; for confidential ones only. */
   isAuthjsAdapter: z.boolean().optional(),
 })

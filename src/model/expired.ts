@@ -41,6 +41,18 @@ const dead = [
     isDead: (ctx: Tx) => sql`row.expires_at < ${sqlNow(ctx)}`,
   },
   {
+    table: 'idp.device_codes',
+    isDead: (ctx: Tx) => sql`row.expires_at < ${sqlAfter(ctx, -1 * day)}`,
+  },
+  {
+    table: 'idp.subject_tokens',
+    isDead: (ctx: Tx) => sql`row.expires_at < ${sqlNow(ctx)}`,
+  },
+  {
+    table: 'idp.personal_access_tokens',
+    isDead: (ctx: Tx) => sql`row.expires_at < ${sqlNow(ctx)}`,
+  },
+  {
     table: 'idp.spent_proofs',
     isDead: (ctx: Tx) => sql`row.expires_at < ${sqlNow(ctx)}`,
   },

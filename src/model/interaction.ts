@@ -40,6 +40,8 @@ export interface InteractionState {
   wish?: Consent
   /** The user who said yes to what the application asks for. */
   consented?: string
+  /** The session whose user allowed a device to sign in. */
+  confirmed?: string
   /** The user does not want the application to have what it asks for. */
   isDenied?: boolean
 }
@@ -126,7 +128,7 @@ export async function updateInteraction(
 export async function answerInteraction(
   ctx: Tx,
   { id, browser }: { id: string; browser: string },
-  answer: Pick<InteractionState, 'selected' | 'challenge' | 'wish' | 'consented' | 'isDenied'>,
+  answer: Pick<InteractionState, 'selected' | 'challenge' | 'wish' | 'consented' | 'confirmed' | 'isDenied'>,
 ): Promise<boolean> {
   const { rows } = await sql`
     update idp.interactions set state = state || ${json(answer)}, expires_at = ${sqlAfter(ctx, interactionLifetime)}

@@ -65,7 +65,7 @@ export function issuedColumns(source: string, issue: Issue): RawBuilder<unknown>
  */
 export function held(
   ctx: Tx,
-  { value, kind, issue }: { value: string; kind: 'code' | 'refresh'; issue: Issue },
+  { value, kind, issue }: { value: string; kind: 'code' | 'device' | 'refresh'; issue: Issue },
 ): RawBuilder<unknown> {
   return sql`held as (
     select t.hash, t.scope, t.details as token_details, g.id as grant_id, g.user_id, g.session_id, g.application_id,

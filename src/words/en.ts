@@ -147,6 +147,23 @@ export const en = {
     privacy: 'Privacy at {app}',
   },
 
+  device: {
+    title: 'Connect a device',
+    lead: 'Type the code that your device shows.',
+    code: 'Code',
+    codeHint: 'Eight letters, such as BCDF-GHJK. Capitals and hyphens do not matter.',
+    confirmTitle: 'Let this device in?',
+    confirmLead: '{app} asks to sign in to your account on a device. If you allow it, it can:',
+    compare: 'Allow it only if this is your device, and it shows this code:',
+    allow: 'Yes, sign it in',
+    deny: 'No',
+    warning: 'Did somebody else send you this code or this link? Then say no.',
+    allowedTitle: 'Your device is connected',
+    allowed: 'It goes on by itself in a moment. You can close this page.',
+    deniedTitle: 'The device was not let in',
+    denied: 'Nothing was shared with it. You can close this page.',
+  },
+
   handOver: {
     title: 'Back to the app',
     lead: 'Continue to {host}.',
@@ -189,6 +206,8 @@ export const en = {
     codeWrong: 'That code is not right. You have {tries} tries left.',
     codeWrongLast: 'That code is not right. You have 1 try left.',
     codeExpired: 'That code has expired. Send a new one.',
+    userCodeWrong:
+      'No device waits with that code. Compare it with your device, or start again there.',
     factorCodeWrong:
       'That code is not right. Type the one that your app shows now, or the newest one that we sent.',
     tooMany: 'Too many tries. Wait {wait}, or use another way to sign in.',

@@ -340,6 +340,11 @@ export const sayings: Record<FaultCode, Saying> = {
   login_required: oauth('login_required', 'A sign-in is required'),
   consent_required: oauth('consent_required', 'A consent is required'),
   interaction_required: oauth('interaction_required', 'An interaction is required'),
+  authorization_pending: oauth('authorization_pending', 'The user has not answered yet'),
+  polled_too_soon: oauth('slow_down', 'Polled too soon'),
+  device_code_expired: oauth('expired_token', 'The device code has expired'),
+  device_refused: oauth('access_denied', 'The user refused'),
+  user_code_wrong: oauth('access_denied', 'The user code is wrong'),
   account_selection_required: oauth('account_selection_required', 'An account has to be chosen'),
   invalid_token: oauth('invalid_token', 'The token is not valid'),
   unmet_authentication_requirements: oauth(

@@ -7,8 +7,10 @@ import { authorize, type Question, resumeAuthorization } from '../../flows/answe
 import {
   type Authorization,
   type AuthorizationRequest,
+  type Back,
   checkAuthorization,
 } from '../../flows/authorize.ts'
+import { checkDeviceRequest, deviceOf, resumeDevice } from '../../flows/device.ts'
 import {
   checkEndSession,
   endBrowserSession,
@@ -17,6 +19,7 @@ import {
 } from '../../flows/end-session.ts'
 import { startInteraction } from '../../flows/interaction.ts'
 import { type BrowserSession, findBrowserSession } from '../../model/browser-session.ts'
+import { findApplication } from '../../model/application.ts'
 import { findInteraction, type Interaction } from '../../model/interaction.ts'
 import { findCarriedSession, type Session } from '../../model/session.ts'
 import { findUser } from '../../model/user.ts'
@@ -63,6 +66,9 @@ export async function resume(c: Call, pages: Pages): Promise<Response> {
   const { params, request } = keptAgain(interaction)
   const checked = await checkAuthorization(ctx, request)
   const session = await sessionFor(c, checked)
+  if (deviceOf(interaction) !== null) {
+    return resumeForDevice(c, { params, request, interaction, browser })
+  }
   const answer = await resumeAuthorization(ctx, checked, { session, interaction, browser })
   return answer.outcome === 'code'
     ? answerBack(c, pages, { back: checked.back, answer: { code: answer.code } })
@@ -71,6 +77,27 @@ export async function resume(c: Call, pages: Pages): Promise<Response> {
 
 /** `GET` and `POST /oidc/session/end` (OpenID Connect RP-Initiated Logout 1.0). */
 export async function endSession(c: Call, pages: Pages): Promise<Response> {
+/** The same for somebody who typed a device's code: they end at a page that says how it went. */
+async function resumeForDevice(
+  c: Call,
+  asked: {
+    params: URLSearchParams
+    request: AuthorizationRequest
+    interaction: Interaction
+    browser: string
+  },
+): Promise<Response> {
+  const ctx = c.get('ctx')
+  const { params, request, interaction, browser } = asked
+  const application = await findApplication(ctx, interaction.applicationId ?? '')
+  if (application === null) throw new Fault('interaction_not_found')
+  const checked = await checkDeviceRequest(ctx, application, request)
+  const session = await sessionFor(c, checked)
+  const answer = await resumeDevice(ctx, checked, { session, interaction, browser })
+  if (answer.outcome !== 'ask') return redirect(c, `/message?about=device-${answer.outcome}`)
+  return redirect(c, pageFor(answer.question, params, checked, interaction))
+}
+
   const ctx = c.get('ctx')
   const params = checkForm(await paramsOf(c))
   const end = await checkEndSession(ctx, {
@@ -101,7 +128,10 @@ async function paramsOf(c: Call): Promise<URLSearchParams> {
 }
 
 /** The same, with what its user allowed the application that asks. */
-async function sessionFor(c: Call, { application }: Authorization): Promise<BrowserSession | null> {
+async function sessionFor(
+  c: Call,
+  { application }: Pick<Authorization, 'application'>,
+): Promise<BrowserSession | null> {
   const ctx = c.get('ctx')
   const token = getCookie(c, browserCookies(ctx.config).session)
   return token ? findBrowserSession(ctx, token, application.id) : null
@@ -156,9 +186,9 @@ function keptAgain({ request: { query, subject } }: Interaction): {
 
 /** The page to go on with; a sign-in begins as Logto's words say: `first_screen`, and `interaction_mode` before it. */
 function pageFor(
-  question: Question,
+  question: Question | 'confirm',
   params: URLSearchParams,
-  { application, prompt }: Authorization,
+  { application, prompt }: Authorization<Back | null>,
   { id }: Interaction,
 ): string {
   const query = new URLSearchParams({ app_id: application.id, flow: id })
@@ -167,12 +197,13 @@ function pageFor(
   return `${path}?${query}`
 }
 
-const pathOf: Record<Exclude<Question, 'sign-in'>, string> = {
+const pathOf: Record<Exclude<Question, 'sign-in'> | 'confirm', string> = {
   'select-account': '/select-account',
   'second-factor': '/sign-in/second-factor',
   consent: '/consent',
 }
 
+  confirm: '/device/confirm',
 function firstPage(params: URLSearchParams, creates: boolean): string {
   if (creates || single(params, 'interaction_mode') === 'signUp') return '/register'
   switch (single(params, 'first_screen')) {

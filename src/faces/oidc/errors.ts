@@ -209,6 +209,23 @@ const said: Record<FaultCode, Said> = {
   provider_state_invalid: signIn,
   provider_email_unverified: denied,
   id_token_refused: denied,
+  authorization_pending: {
+    status: 400,
+    error: 'authorization_pending',
+    description: 'The user has not answered yet.',
+  },
+  polled_too_soon: {
+    status: 400,
+    error: 'slow_down',
+    description: 'The user has not answered yet. Wait five seconds longer between two polls.',
+  },
+  device_code_expired: {
+    status: 400,
+    error: 'expired_token',
+    description: 'The device code has expired. Ask for another one.',
+  },
+  device_refused: { status: 400, error: 'access_denied', description: 'The user refused.' },
+  user_code_wrong: denied,
   accounts_ambiguous: ours,
   invite_not_found: denied,
   invite_email_mismatch: denied,

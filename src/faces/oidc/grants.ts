@@ -1,6 +1,7 @@
 import type { Context } from '../../base/context.ts'
 import { redeemAuthorizationCode } from '../../flows/grants/authorization-code.ts'
 import { issueClientToken } from '../../flows/grants/client-credentials.ts'
+import { redeemDevice } from '../../flows/grants/device-code.ts'
 import type { GrantType, TokenRequest, TokenSet } from '../../flows/grants/grant-type.ts'
 import { refreshTokens } from '../../flows/grants/refresh-token.ts'
 import type { Application } from '../../model/application.ts'
@@ -29,6 +30,8 @@ const exchanges: Record<GrantType, Exchange> = {
     }),
   client_credentials: (ctx, { application, form, request }) =>
     issueClientToken(ctx, application, { ...request, scope: scopeOf(form) }),
+  'urn:ietf:params:oauth:grant-type:device_code': (ctx, { application, form, request }) =>
+    redeemDevice(ctx, application, { ...request, deviceCode: required(form, 'device_code') }),
 }
 
 export const grantTypes = Object.keys(exchanges)

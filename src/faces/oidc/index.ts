@@ -7,6 +7,7 @@ import { publicJwks } from '../../model/key.ts'
 import { answerBack } from './answer-back.ts'
 import { authorization, endSession, resume } from './browser.ts'
 import { type Call, type OidcEnv, openToAll, openToApplications } from './cors.ts'
+import { deviceAuthorization } from './device.ts'
 import { answerError, present } from './errors.ts'
 import { metadata } from './metadata.ts'
 import type { Pages, Trouble } from './pages.ts'
@@ -59,10 +60,12 @@ export function oidc(pages: Pages): Hono<Env> {
 /** Back to the application where its address is trusted; else a page, or JSON for who reads no pages. */
 function tellPerson(
   c: Call,
+  app.use('/oidc/device/auth', openToApplications)
   { ctx, error, pages }: { ctx: Context; error: unknown; pages: Pages },
 ): Response | Promise<Response> {
   const { error: name, description } = present(error)
   const details = isFault(error) ? error.details : {}
+  app.post('/oidc/device/auth', deviceAuthorization)
   if (isBack(details.back)) {
     const answer = { error: name, error_description: description }
     return answerBack(c, pages, { back: details.back, answer })

@@ -18,6 +18,7 @@ export async function metadata(ctx: Context): Promise<Record<string, unknown>> {
     end_session_endpoint: `${issuer}/session/end`,
     revocation_endpoint: `${issuer}/token/revocation`,
     introspection_endpoint: `${issuer}/token/introspection`,
+    device_authorization_endpoint: `${issuer}/device/auth`,
     jwks_uri: `${issuer}/jwks`,
     response_types_supported: ['code'],
     response_modes_supported: ['query', 'form_post'],

@@ -4,10 +4,7 @@ import { pushRequest } from '../../flows/push-request.ts'
 import { readDirect } from './asked.ts'
 import type { Call } from './cors.ts'
 import { signerOf } from './dpop.ts'
-import { authenticated, noStore } from './tokens.ts'
-
-/** What proves the application, and is no part of the request. */
-const proofs = ['client_secret', 'client_assertion', 'client_assertion_type']
+import { authenticated, noStore, withoutProofs } from './tokens.ts'
 
 /** `POST /oidc/par` (RFC 9126). */
 export async function pushedRequest(c: Call): Promise<Response> {
@@ -16,10 +13,9 @@ export async function pushedRequest(c: Call): Promise<Response> {
   if (form.has('request_uri')) {
     throw new Fault('invalid_request', { parameter: 'request_uri', problem: 'misplaced' })
   }
-  for (const name of proofs) form.delete(name)
-  form.set('client_id', application.id)
+  const asked = withoutProofs(form, application)
   const sender = await signerOf(c, application)
-  const { params, request } = await readDirect(ctx, application, form)
+  const { params, request } = await readDirect(ctx, application, asked)
   if (sender !== null) {
     // The proof stands for the parameter (RFC 9449 § 10.1); where both came, they must be of one key.
     if ((request.keyThumbprint ?? sender.jkt) !== sender.jkt) {

@@ -27,22 +27,13 @@ export function consentPage(
   const { application, organizations } = request
   const { name, appearance } = application
   const app = appearance.displayName ?? name
-  const wishes = [
-    consent.scopes.openid,
-    ...request.consent.scopes.map((scope) => {
-      const text = texts.get(scope)
-      return text === undefined ? scope : consent.scopes[text]
-    }),
-    ...request.consent.organizationScopes,
-  ]
   return layout(
     { ...frame, app: { name: app } },
     {
       title: fill(consent.title, { app }),
       body: html`${logo(appearance)}<p class="who"><bdi>${accountName(user)}</bdi></p>
 <p>${fillHtml(consent.lead, { app: html`<bdi>${app}</bdi>` })}</p>
-${list(wishes)}
-${request.resources.map((one) => html`<p>${fillHtml(consent.inResource, { resource: html`<bdi>${one.name}</bdi>` })}</p>${list(one.scopes)}`)}
+${wishList(frame, request)}
 ${form(
   frame,
   '/consent',
@@ -55,6 +46,21 @@ ${organizations.length > 0 && organizationsField(frame, organizations)}
 ${links(frame, app, appearance)}`,
     },
   )
+}
+
+/** What an application asks for, in words. */
+export function wishList({ words }: Frame, request: Pick<Request, 'consent' | 'resources'>): Html {
+  const { consent } = words
+  const wishes = [
+    consent.scopes.openid,
+    ...request.consent.scopes.map((scope) => {
+      const text = texts.get(scope)
+      return text === undefined ? scope : consent.scopes[text]
+    }),
+    ...request.consent.organizationScopes,
+  ]
+  return html`${list(wishes)}
+${request.resources.map((one) => html`<p>${fillHtml(consent.inResource, { resource: html`<bdi>${one.name}</bdi>` })}</p>${list(one.scopes)}`)}`
 }
 
 function list(items: readonly string[]): Html {

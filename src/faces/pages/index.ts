@@ -18,6 +18,7 @@ import {
   openSignOut,
   submitSignOut,
 } from './ends.ts'
+import { openDevice, openDeviceConfirm, submitDevice, submitDeviceConfirm } from './device.ts'
 import { present } from './faults.ts'
 import { errorPage } from './messages.ts'
 import { ended } from './over.ts'
@@ -58,6 +59,10 @@ export function pages(): Hono<Env> {
   app.post('/consent', (c) => safely(c, () => own(c, submitConsent)))
   app.get('/sign-in/second-factor', (c) => safely(c, () => openSecondFactor(c)))
   app.post('/sign-in/second-factor', (c) => safely(c, () => own(c, submitSecondFactor)))
+  app.get('/device', (c) => safely(c, () => openDevice(c)))
+  app.post('/device', (c) => safely(c, () => own(c, submitDevice)))
+  app.get('/device/confirm', (c) => safely(c, () => openDeviceConfirm(c)))
+  app.post('/device/confirm', (c) => safely(c, () => own(c, submitDeviceConfirm)))
   app.get('/message', (c) => safely(c, () => openMessage(c, c.req.query('about') ?? '')))
   app.get('/signed-out', (c) => safely(c, () => openMessage(c, 'signed-out')))
   app.get('/error', (c) => safely(c, () => openError(c)))

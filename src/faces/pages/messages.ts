@@ -3,13 +3,21 @@ import { fill } from '../../words/words.ts'
 import { form, otherButton, submit } from './fields.ts'
 import { type Frame, type Html, href, layout } from './layout.ts'
 
-export type MessageName = 'signed-in' | 'signed-out' | 'password-changed' | 'stayed'
+export type MessageName =
+  | 'signed-in'
+  | 'signed-out'
+  | 'password-changed'
+  | 'stayed'
+  | 'device-allowed'
+  | 'device-denied'
 
 export const messageNames: readonly MessageName[] = [
   'signed-in',
   'signed-out',
   'password-changed',
   'stayed',
+  'device-allowed',
+  'device-denied',
 ]
 
 /** A page that tells how something ended. */
@@ -18,12 +26,14 @@ export function messagePage(
   name: MessageName,
   { passkeys }: { passkeys: boolean },
 ): Html {
-  const { message } = frame.words
+  const { message, device } = frame.words
   const { title, text } = {
     'signed-in': { title: message.signedInTitle, text: message.signedIn },
     'signed-out': { title: message.signedOutTitle, text: message.signedOut },
     'password-changed': { title: message.passwordChangedTitle, text: message.passwordChanged },
     stayed: { title: message.stayedTitle, text: message.stayed },
+    'device-allowed': { title: device.allowedTitle, text: device.allowed },
+    'device-denied': { title: device.deniedTitle, text: device.denied },
   }[name]
   const isSignedIn = name === 'signed-in' || name === 'stayed'
   const canSignIn = name === 'signed-out' || name === 'password-changed'

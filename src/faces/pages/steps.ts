@@ -62,6 +62,7 @@ type Field =
   | 'question'
   | 'session'
   | 'factor'
+  | 'user_code'
 
 const signIn: Pick<Step, 'start' | 'check'> = {
   start: '/sign-in',

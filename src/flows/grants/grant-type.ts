@@ -10,7 +10,11 @@ import { targetResource } from '../consent.ts'
 import type { Minted } from '../mint.ts'
 
 /** The grant types that we know; each has a file of its own in this folder. */
-export type GrantType = 'authorization_code' | 'refresh_token' | 'client_credentials'
+export type GrantType =
+  | 'authorization_code'
+  | 'refresh_token'
+  | 'client_credentials'
+  | 'urn:ietf:params:oauth:grant-type:device_code'
 
 /** What every request for tokens may say beside its proof. */
 export interface TokenRequest {
@@ -30,11 +34,20 @@ export interface TokenSet {
 
 const refreshTokenDays = 14
 
-/** Throws `unauthorized_client` when this type of application may not use the grant type. */
-export function mayUse({ type }: Application, grantType: GrantType): void {
-  const isForMachines = grantType === 'client_credentials'
-  if ((type === 'MachineToMachine') !== isForMachines) {
-    throw new Fault('unauthorized_client', { grantType })
+/** Throws `unauthorized_client` when this application may not use the grant type. */
+export function mayUse(application: Application, grantType: GrantType): void {
+  if (!isAllowed(application, grantType)) throw new Fault('unauthorized_client', { grantType })
+}
+
+function isAllowed(application: Application, grantType: GrantType): boolean {
+  const { type, customClientMetadata } = application
+  switch (grantType) {
+    case 'client_credentials':
+      return type === 'MachineToMachine'
+    case 'urn:ietf:params:oauth:grant-type:device_code':
+      return customClientMetadata.isDeviceFlow === true && type !== 'MachineToMachine'
+    default:
+      return type !== 'MachineToMachine'
   }
 }
 
