@@ -1,4 +1,5 @@
 import { gotrueVariables } from './config/gotrue.ts'
+import { type Hooks, readHooks } from './config/gotrue-hooks.ts'
 import { isWithoutMeaning } from './config/gotrue-without-meaning.ts'
 import {
   integer,
@@ -69,6 +70,7 @@ export interface Config
     readonly externalUrl: string
     /** Where the links of mails begin; another one for requests by a host of `GOTRUE_MAILER_EXTERNAL_HOSTS`. */
     readonly linkUrl: string
+    readonly hooks: Hooks
   }
   readonly origins: Readonly<Record<string, Origin>>
   /** `GOTRUE_*` names in the environment that mean nothing to this version; listed at start. */
@@ -196,6 +198,7 @@ export function readConfig(sources: ConfigSources): Config {
   if (server.gotruePort !== 0 && server.gotruePort === port) {
     problems.push('SEKISHO_GOTRUE_PORT must be another port than PORT.')
   }
+  const hooks = readHooks(gotrue, problems)
   if (problems.length > 0) throw new ConfigError(problems)
 
   const { apiExternalUrl, ...rest } = server
@@ -213,6 +216,7 @@ export function readConfig(sources: ConfigSources): Config {
       siteUrl: gotrue.siteUrl ?? publicUrl,
       externalUrl,
       linkUrl: externalUrl,
+      hooks,
     },
     origins,
     ignored: Object.keys(environment)

@@ -60,7 +60,8 @@ export async function askOutside(
 /** Node's `fetch` takes undici's dispatcher; the web's types do not know it. */
 type Guarded = Omit<RequestInit, 'dispatcher'> & { dispatcher?: Agent }
 
-async function readUpTo(answer: Response, limit: number): Promise<string | null> {
+/** The body as text, or null when it has more bytes than that. */
+export async function readUpTo(answer: Response, limit: number): Promise<string | null> {
   const chunks: Uint8Array[] = []
   let size = 0
   for await (const chunk of answer.body ?? []) {

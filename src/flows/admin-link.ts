@@ -20,6 +20,7 @@ import {
   type User,
   updateUser,
 } from '../model/user.ts'
+import { type Approval, withApproval } from './hooks/new-user.ts'
 import type { Letter } from './letters.ts'
 import { linkOf } from './mail-token.ts'
 import { checkPasswordRules } from './password-rules.ts'
@@ -87,6 +88,24 @@ export async function generateLink(ctx: Context, order: LinkOrder): Promise<Gene
     throw new Fault('email_exists')
   }
   const passwordHash = await passwordOf(ctx, type, { order, found })
+  return withApproval(ctx, (approval) =>
+    write(ctx, order, { type, email, newEmail, found, passwordHash, approval }),
+  )
+}
+
+async function write(
+  ctx: Context,
+  order: LinkOrder,
+  checked: {
+    type: LinkType
+    email: string
+    newEmail: string | null
+    found: User | null
+    passwordHash: string | null
+    approval: Approval
+  },
+): Promise<GeneratedLink> {
+  const { type, email, newEmail, found, passwordHash, approval } = checked
   const { kind, letter, verificationType } = kinds[type]
   return transaction(ctx, async (ctx) => {
     const account =
@@ -97,6 +116,7 @@ export async function generateLink(ctx: Context, order: LinkOrder): Promise<Gene
         data: order.data,
         isConfirmed: false,
         isByAdmin: order.type !== 'magiclink',
+        approval,
       }))
     if (newEmail !== null) await proposeEmail(ctx, account.id, newEmail)
     if (type === 'invite') await markInvited(ctx, account.id)

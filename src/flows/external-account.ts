@@ -22,6 +22,7 @@ import {
 } from '../model/user.ts'
 import { isBanned } from './admit.ts'
 import type { External } from './external-claims.ts'
+import { type Approval, approve, withApproval } from './hooks/new-user.ts'
 import { type PreparedMail, prepareMail, sendMails } from './mail-token.ts'
 import { signedUpAudit } from './sign-up-checks.ts'
 
@@ -42,7 +43,11 @@ export async function arrive<T>(
   arrival: Arrival,
   settle: (ctx: Tx, user: User) => Promise<T>,
 ): Promise<T> {
-  return settleOnce(ctx, arrival.external.provider, (ctx) => enter(ctx, arrival, settle))
+  return withApproval(ctx, (approval) =>
+    settleOnce(ctx, arrival.external.provider, (ctx) =>
+      enter(ctx, { ...arrival, approval }, settle),
+    ),
+  )
 }
 
 export type Settled<T> =
@@ -72,12 +77,12 @@ export async function settleOnce<T>(
 
 async function enter<T>(
   ctx: Tx,
-  arrival: Arrival,
+  arrival: Arrival & { approval: Approval },
   settle: (ctx: Tx, user: User) => Promise<T>,
 ): Promise<Settled<T>> {
-  const { external, isEmailOptional } = arrival
+  const { external, isEmailOptional, approval } = arrival
   const { provider } = external
-  const { user, identity } = await accountOf(ctx, external)
+  const { user, identity } = await accountOf(ctx, external, approval)
   if (isBanned(ctx, user)) throw new Fault('user_banned')
   if (isConfirmed(user) || isWithoutAddress(user, external, isEmailOptional)) {
     await record(ctx, usedEvent(user, provider))
@@ -164,7 +169,7 @@ interface Account {
   identity: Identity
 }
 
-async function accountOf(ctx: Tx, external: External): Promise<Account> {
+async function accountOf(ctx: Tx, external: External, approval: Approval): Promise<Account> {
   const { provider, subject, data } = external
   const known = await findIdentity(ctx, { provider, subject })
   if (known !== null) {
@@ -175,7 +180,7 @@ async function accountOf(ctx: Tx, external: External): Promise<Account> {
   const domain = linkingDomainOf(ctx, provider)
   const userId = await linkable(ctx, external, domain)
   return userId === null
-    ? createAccount(ctx, external, domain)
+    ? createAccount(ctx, external, { domain, approval })
     : linkTo(ctx, await existing(ctx, userId), external)
 }
 
@@ -243,20 +248,26 @@ async function mergeData(ctx: Tx, user: User, data: Json): Promise<User> {
 }
 
 /** An address that somebody has already stays theirs: the new account comes without it. */
-async function createAccount(ctx: Tx, external: External, domain: string): Promise<Account> {
+async function createAccount(
+  ctx: Tx,
+  external: External,
+  { domain, approval }: { domain: string; approval: Approval },
+): Promise<Account> {
   if (ctx.config.gotrue.disableSignup) throw new Fault('signup_disabled')
   const { provider, subject, data, email, name, picture } = external
   const isDefault = domain === 'default'
   const isTaken =
     isDefault && email !== null && (await findUserByEmail(ctx, email.address)) !== null
-  const made = await createUser(ctx, {
+  const newcomer = {
     email: isTaken ? null : (email?.address ?? null),
     name,
     avatar: picture,
     // Only such users may share an address with another, and they are found by their identities alone.
     isSso: !isDefault,
     metadata: { app: { provider, providers: [provider] }, own: data },
-  })
+  }
+  const id = approve(ctx, approval, newcomer)
+  const made = await createUser(ctx, { ...newcomer, id })
   const identity = await createIdentity(ctx, { userId: made.id, provider, subject, data })
   const user = await existing(ctx, made.id)
   await record(ctx, { type: 'user.created', userId: user.id, details: { provider } })

@@ -73,7 +73,14 @@ async function challengePhone(
   })
   try {
     const template = mfaPhoneTemplate
-    await sendText(ctx, way, { to, code, channel, type: 'MfaVerification', template })
+    await sendText(ctx, way, {
+      userId: user.id,
+      to,
+      code,
+      channel,
+      type: 'MfaVerification',
+      template,
+    })
   } catch (error) {
     // What did not arrive keeps nobody waiting for the next one.
     await takeBackChallenge(ctx, { id: asked.id, factorId: factor.id })

@@ -16,6 +16,7 @@ import { forgive, take } from '../model/limit.ts'
 import { type Factor, lockUser, type User } from '../model/user.ts'
 import { factorEvent } from './factor.ts'
 import { canVerify } from './factor-challenge.ts'
+import { reviewFactor } from './hooks/attempt.ts'
 import { announce } from './notices.ts'
 import { clientParty } from './passkey.ts'
 import type { Holder } from './passkey-registration.ts'
@@ -46,7 +47,7 @@ type Spend = (ctx: Tx) => Promise<boolean>
 /**
  * Takes the answer to `challengeFactor`. The session reaches aal2, the user's sessions below it end, and so does what
  * else was begun of the factor's kind. Throws `factor_disabled`, `factor_not_found` (at: 'challenge'),
- * `factor_challenge_spent`, `factor_challenge_expired`, `factor_code_wrong`, `passkey_refused`,
+ * `factor_challenge_spent`, `factor_challenge_expired`, `factor_code_wrong`, `factor_rejected`, `passkey_refused`,
  * `over_request_rate_limit`, and `session_not_found` where the session ended meanwhile.
  */
 export async function proveFactor(
@@ -149,13 +150,15 @@ async function judge(
   ctx: Context,
   { user, factor, isRight }: { user: User; factor: Factor; isRight: boolean },
 ): Promise<void> {
-  if (isRight) return
-  await record(ctx, {
-    type: 'verification.failed',
-    userId: user.id,
-    details: { factor: factor.type, id: factor.id },
-  })
-  throw wrong(factor)
+  if (!isRight) {
+    await record(ctx, {
+      type: 'verification.failed',
+      userId: user.id,
+      details: { factor: factor.type, id: factor.id },
+    })
+  }
+  await reviewFactor(ctx, user, { factor, isRight })
+  if (!isRight) throw wrong(factor)
 }
 
 function wrong({ type }: Factor): Fault {

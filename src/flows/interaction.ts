@@ -17,6 +17,7 @@ import { findSettings } from '../model/settings.ts'
 import { isEmail, normalEmail, type User } from '../model/user.ts'
 import type { VerificationPurpose } from '../model/verification.ts'
 import { admit } from './admit.ts'
+import { type Approval, withApproval } from './hooks/new-user.ts'
 import { checkNewPassword } from './password-policy.ts'
 import { createProvedUser, findProvedUser, resetPassword } from './proved.ts'
 import { signInWithPassword } from './sign-in.ts'
@@ -158,8 +159,10 @@ export async function tryCode(
   if (signedIn !== null) return signedIn
   if (!policy.canRegister) throw new Fault('signup_disabled')
   if (purpose === 'register' && !policy.registersPassword) {
-    return transaction(ctx, (ctx) =>
-      register(ctx, interaction, { email: recipient, passwordHash: null }),
+    return withApproval(ctx, (approval) =>
+      transaction(ctx, (ctx) =>
+        register(ctx, interaction, { email: recipient, passwordHash: null, approval }),
+      ),
     )
   }
   const next = await keepProof(ctx, interaction, { purpose: 'register', email: recipient })
@@ -171,10 +174,12 @@ export async function confirmRegister(ctx: Context, interaction: Interaction): P
   const policy = await findPolicy(ctx)
   if (policy.registersPassword) throw new Fault('password_required')
   const proof = proofOf(interaction, 'register')
-  return transaction(ctx, async (ctx) => {
-    await spend(ctx, interaction, proof)
-    return register(ctx, interaction, { email: proof.email, passwordHash: null })
-  })
+  return withApproval(ctx, (approval) =>
+    transaction(ctx, async (ctx) => {
+      await spend(ctx, interaction, proof)
+      return register(ctx, interaction, { email: proof.email, passwordHash: null, approval })
+    }),
+  )
 }
 
 /** The password of a new account, or a new one for a forgotten one. Throws what `checkNewPassword` throws. */
@@ -186,20 +191,22 @@ export async function choosePassword(
   const proof = proofOf(interaction, purpose)
   checkNewPassword(ctx.config, password, proof.email)
   const passwordHash = await hashPassword(password)
-  return transaction(ctx, async (ctx) => {
-    await spend(ctx, interaction, proof)
-    const account = { email: proof.email, passwordHash }
-    if (purpose === 'register') return register(ctx, interaction, account)
-    const user = await resetPassword(ctx, account)
-    if (user === null) throw new Fault('interaction_not_found')
-    return enter(ctx, interaction, user, 'recovery')
-  })
+  const account = { email: proof.email, passwordHash }
+  return withApproval(ctx, (approval) =>
+    transaction(ctx, async (ctx) => {
+      await spend(ctx, interaction, proof)
+      if (purpose === 'register') return register(ctx, interaction, { ...account, approval })
+      const user = await resetPassword(ctx, account)
+      if (user === null) throw new Fault('interaction_not_found')
+      return enter(ctx, interaction, user, 'recovery')
+    }),
+  )
 }
 
 async function register(
   ctx: Tx,
   interaction: Interaction,
-  account: { email: string; passwordHash: string | null },
+  account: { email: string; passwordHash: string | null; approval: Approval },
 ): Promise<Next> {
   return enter(ctx, interaction, await createProvedUser(ctx, account))
 }

@@ -5,15 +5,23 @@ import { adminActor } from '../model/audit.ts'
 import { record } from '../model/event.ts'
 import { markInvited } from '../model/one-time-token.ts'
 import { findUser, findUserByEmail, type Json, type User } from '../model/user.ts'
+import { type Approval, withApproval } from './hooks/new-user.ts'
 import { prepareMail, sendMails } from './mail-token.ts'
 import { createEmailAccount } from './sign-up.ts'
 import { checkEmail } from './sign-up-checks.ts'
 
 /** Makes an account for an address and mails a link that confirms it; who was invited and has not come is again. */
-export async function invite(
-  ctx: Context,
-  request: { email: string; data: Json; redirectTo: string },
-): Promise<User> {
+export function invite(ctx: Context, request: Invitation): Promise<User> {
+  return withApproval(ctx, (approval) => inviteOnce(ctx, request, approval))
+}
+
+export interface Invitation {
+  email: string
+  data: Json
+  redirectTo: string
+}
+
+async function inviteOnce(ctx: Context, request: Invitation, approval: Approval): Promise<User> {
   const email = checkEmail(request.email)
   const { redirectTo, data } = request
   const found = await findUserByEmail(ctx, email)
@@ -27,6 +35,7 @@ export async function invite(
         passwordHash: null,
         isConfirmed: false,
         isByAdmin: true,
+        approval,
       }))
     await markInvited(ctx, account.id)
     await record(ctx, {

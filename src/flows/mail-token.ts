@@ -15,6 +15,8 @@ import type { Json, User } from '../model/user.ts'
 import { linkMail, reauthenticationMail } from '../words/mail.ts'
 import { wordsFor } from '../words/words.ts'
 import { canDeliver, deliver } from './deliver.ts'
+import { hasHook } from './hooks/ask.ts'
+import { sendEmailByHook } from './hooks/messages.ts'
 import { factsOf, type Letter } from './letters.ts'
 import { type Variables, written } from './mail-template.ts'
 import { refuseUnread } from './protection/email-validity.ts'
@@ -167,12 +169,12 @@ export function linkOf(
 
 /**
  * Sends the mails, after the commit. When one cannot be sent, its tokens are taken back, so that nobody has to wait
- * before trying again, and `connector_failed` or `over_email_send_rate_limit` is thrown. Without a way out nothing is
+ * before trying again, and `connector_failed`, `over_email_send_rate_limit` or what a hook said is thrown. Without a way out nothing is
  * sent, as by GoTrue without SMTP.
  */
 export async function sendMails(ctx: Context, mails: readonly PreparedMail[]): Promise<void> {
   if (mails.length === 0) return
-  if (!(await canDeliver(ctx))) {
+  if (!hasHook(ctx, 'sendEmail') && !(await canDeliver(ctx))) {
     ctx.log.warn({ letter: mails[0]?.letter }, 'No mail was sent: no connector is set up.')
     return
   }
@@ -182,20 +184,48 @@ export async function sendMails(ctx: Context, mails: readonly PreparedMail[]): P
 }
 
 async function sendOrDrop(ctx: Context, mails: readonly PreparedMail[]): Promise<void> {
+  const isByHook = hasHook(ctx, 'sendEmail')
   try {
     for (const mail of mails) {
       await refuseUnread(ctx, mail.token.recipient)
       await countSent(ctx, 'email')
-      await handOver(ctx, mail)
+      if (!isByHook) await handOver(ctx, mail)
     }
+    const [first] = mails
+    if (isByHook && first !== undefined) await handToHook(ctx, first)
   } catch (error) {
     for (const { userId, together } of mails) await dropTokens(ctx, userId, together)
-    if (isFault(error, 'over_email_send_rate_limit', 'email_address_invalid')) throw error
+    if (isFault(error, ...passedOn)) throw error
     throw new Fault('connector_failed', { letter: mails[0]?.letter }, { cause: error })
   }
 }
 
-/** The one place from which these mails leave: whoever else sends them, a hook, stands here. */
+/** What is said as it is; everything else is a mail that could not be sent. */
+const passedOn = [
+  'over_email_send_rate_limit',
+  'email_address_invalid',
+  'hook_refused',
+  'hook_failed',
+] as const
+
+/**
+ * Both mails of a change are one question. Sic: then `token` and `token_hash_new` belong to the present address, and
+ * `token_new` and `token_hash` to the new one.
+ */
+async function handToHook(ctx: Context, mail: PreparedMail): Promise<void> {
+  const { letter, token, together, redirectTo } = mail
+  const current = together.find(({ kind }) => kind === 'email_change_token_current')
+  const fresh = together.find(({ kind }) => kind === 'email_change_token_new') ?? token
+  await sendEmailByHook(ctx, mail.userId, {
+    email_action_type: links[letter].type,
+    redirect_to: redirectTo,
+    token: current?.code ?? token.code,
+    token_hash: letter === 'reauthentication' ? '' : fresh.hash,
+    ...(current === undefined ? {} : { token_new: fresh.code, token_hash_new: current.hash }),
+  })
+}
+
+/** The one place from which these mails leave by a connector. */
 async function handOver(ctx: Context, mail: PreparedMail): Promise<void> {
   const { languageInfo } = await findSettings(ctx, 'sign-in-experience')
   const { letter, token } = mail

@@ -15,6 +15,7 @@ import {
   type User,
 } from '../model/user.ts'
 import { admit } from './admit.ts'
+import { type Approval, approve, withApproval } from './hooks/new-user.ts'
 import { type PreparedText, prepareText, sendPreparedText } from './phone-token.ts'
 import {
   checkPhone,
@@ -31,6 +32,7 @@ export interface PhoneSignUp {
   passwordHash: string | null
   data: Json
   channel: SmsChannel
+  approval: Approval
 }
 
 /** A new account with a number, which is believed, or proved with a code. */
@@ -105,14 +107,16 @@ async function createPhoneAccount(
   ctx: Tx,
   { phone, passwordHash, isConfirmed, ...request }: PhoneSignUp & { isConfirmed: boolean },
 ): Promise<User> {
-  const id = ctx.random.uuid()
+  const app = { provider: 'phone', providers: ['phone'] }
+  const metadata = { app, own: request.data }
+  const id = approve(ctx, request.approval, { phone, metadata })
   const data = { ...request.data, sub: id, phone, email_verified: false, phone_verified: false }
   await createUser(ctx, {
     id,
     phone,
     phoneVerified: isConfirmed,
     passwordHash,
-    metadata: { app: { provider: 'phone', providers: ['phone'] }, own: data },
+    metadata: { app, own: data },
   })
   await createIdentity(ctx, { userId: id, provider: 'phone', subject: id, data })
   return existing(await findUser(ctx, id))
@@ -172,10 +176,12 @@ export async function sendPhoneCode(
   refuseSignUpWhenOff(ctx)
   if (found === null && smsAutoconfirm) {
     await findSmsWay(ctx, phone)
-    const user = await transaction(ctx, (ctx) => createConfirmed(ctx, signUp))
+    const user = await withApproval(ctx, (approval) =>
+      transaction(ctx, (ctx) => createConfirmed(ctx, { ...signUp, approval })),
+    )
     return sendCodeTo(ctx, user, channel)
   }
-  await signUpByPhone(ctx, signUp)
+  await withApproval(ctx, (approval) => signUpByPhone(ctx, { ...signUp, approval }))
   return ''
 }
 

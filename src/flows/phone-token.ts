@@ -71,12 +71,13 @@ export async function countText(ctx: Tx, way: SmsWay, phone: string): Promise<vo
 
 /**
  * Sends it, after the commit, and resolves with the message's id. When it cannot be sent its token is taken back, so
- * that nobody has to wait before trying again, and `connector_failed` is thrown.
+ * that nobody has to wait before trying again, and `connector_failed` or what the hook said is thrown.
  */
 export async function sendPreparedText(ctx: Context, text: PreparedText): Promise<string> {
   const { purpose, userId, channel, type, way, token } = text
   try {
     return await sendText(ctx, way, {
+      userId,
       to: token.recipient,
       code: token.code,
       channel,
@@ -92,6 +93,8 @@ export async function sendPreparedText(ctx: Context, text: PreparedText): Promis
 /** Why a message did not go out, for whoever asked for it; the log has to know it too. */
 export function unsent(ctx: Tx, error: unknown, purpose: TextPurpose | 'factor'): unknown {
   if (!isFault(error)) return error
+  // What a hook says is said as it is.
+  if (error.code === 'hook_refused' || error.code === 'hook_failed') return error
   ctx.log.warn({ code: error.code, details: error.details }, 'A text message could not be sent.')
   const code = error.code === 'connector_failed' ? error.code : 'connector_not_found'
   return new Fault(code, { ...error.details, channel: 'sms', purpose }, { cause: error })

@@ -6,6 +6,7 @@ import { createIdentity, updateIdentityData } from '../model/identity.ts'
 import { endSessionsOf } from '../model/session.ts'
 import { emptyShell } from '../model/shell.ts'
 import { auditActorOf, createUser, findUserByEmail, type User, updateUser } from '../model/user.ts'
+import { type Approval, approve } from './hooks/new-user.ts'
 
 /** What somebody may do who proved an e-mail address with a code. Each runs in the transaction that spends the proof. */
 
@@ -18,12 +19,12 @@ export async function findProvedUser(ctx: Tx, email: string): Promise<User | nul
 /** A new account. Throws `email_exists` when the address has one that is proved already. */
 export async function createProvedUser(
   ctx: Tx,
-  { email, passwordHash }: { email: string; passwordHash: string | null },
+  account: { email: string; passwordHash: string | null; approval: Approval },
 ): Promise<User> {
+  const { email, passwordHash } = account
   const found = await findUserByEmail(ctx, email)
   if (found?.emailVerifiedAt) throw new Fault('email_exists')
-  const user =
-    found === null ? await create(ctx, email, passwordHash) : await claim(ctx, found, passwordHash)
+  const user = found === null ? await create(ctx, account) : await claim(ctx, found, passwordHash)
   await record(ctx, {
     type: 'user.signed-up',
     userId: user.id,
@@ -58,8 +59,13 @@ export async function resetPassword(
   return user
 }
 
-async function create(ctx: Tx, email: string, passwordHash: string | null): Promise<User> {
-  const id = ctx.random.uuid()
+async function create(
+  ctx: Tx,
+  account: { email: string; passwordHash: string | null; approval: Approval },
+): Promise<User> {
+  const { email, passwordHash, approval } = account
+  const app = { provider: 'email', providers: ['email'] }
+  const id = approve(ctx, approval, { email, metadata: { app } })
   const data = { sub: id, email, email_verified: true, phone_verified: false }
   try {
     const user = await createUser(ctx, {
@@ -67,7 +73,7 @@ async function create(ctx: Tx, email: string, passwordHash: string | null): Prom
       email,
       emailVerified: true,
       passwordHash,
-      metadata: { app: { provider: 'email', providers: ['email'] }, own: data },
+      metadata: { app, own: data },
     })
     await createIdentity(ctx, { userId: user.id, provider: 'email', subject: user.id, data })
     return user

@@ -13,6 +13,7 @@ import {
   type User,
 } from '../model/user.ts'
 import { admit, refuseBanned } from './admit.ts'
+import { reviewPassword } from './hooks/attempt.ts'
 
 export type PasswordCredentials =
   | { email: string; password: string; applicationId?: string }
@@ -43,11 +44,11 @@ export async function signInWithPassword(
   // An unknown address costs as much time as a wrong password.
   const hash = passwordHashOf(ctx, user)
   const matches = await passwordMatches(password, hash)
-  if (user !== null && hash !== null) refuseBanned(ctx, user)
-  if (user === null || hash === null || !matches) {
-    await countGuess(ctx, identifier)
-    throw new Fault('invalid_credentials')
-  }
+  const known = hash === null ? null : user
+  if (known !== null) refuseBanned(ctx, known)
+  if (known === null || !matches) await countGuess(ctx, identifier)
+  if (known !== null) await reviewPassword(ctx, known, matches)
+  if (user === null || hash === null || !matches) throw new Fault('invalid_credentials')
   // The identifier itself has to be proved: another one of the account does not speak for it.
   if ((byEmail ? user.emailVerifiedAt : user.phoneVerifiedAt) === null) {
     throw new Fault(byEmail ? 'email_not_confirmed' : 'phone_not_confirmed')

@@ -15,6 +15,7 @@ import {
   type User,
 } from '../model/user.ts'
 import { admit } from './admit.ts'
+import { type Approval, approve, withApproval } from './hooks/new-user.ts'
 import { type PreparedMail, prepareMail, sendMails } from './mail-token.ts'
 import { checkPasswordRules } from './password-rules.ts'
 import { signUpByPhone } from './phone-sign-up.ts'
@@ -57,11 +58,15 @@ export async function signUp(ctx: Context, request: SignUpRequest): Promise<Sign
     const phone = checkSignUpPhone(ctx, request.phone)
     // Whether the number is known or not, the answer takes as long.
     const passwordHash = await hashPassword(password)
-    return signUpByPhone(ctx, { ...request, phone, channel, passwordHash })
+    return withApproval(ctx, (approval) =>
+      signUpByPhone(ctx, { ...request, phone, channel, passwordHash, approval }),
+    )
   }
   const email = checkSignUpEmail(ctx, request.email)
   const passwordHash = await hashPassword(password)
-  return signUpByEmail(ctx, { ...request, email, passwordHash })
+  return withApproval(ctx, (approval) =>
+    signUpByEmail(ctx, { ...request, email, passwordHash, approval }),
+  )
 }
 
 function checkSignUpEmail(ctx: Tx, email: string): string {
@@ -81,6 +86,7 @@ export interface EmailSignUp {
   data: Json
   challenge: Challenge | null
   redirectTo: string
+  approval: Approval
 }
 
 async function signUpByEmail(
@@ -152,12 +158,15 @@ export async function createEmailAccount(
     passwordHash: string | null
     data: Json
     isConfirmed: boolean
+    approval: Approval
     /** An administrator's data are shown as they were sent. */
     isByAdmin?: boolean
   },
 ): Promise<User> {
   const { email, passwordHash, isConfirmed, isByAdmin = false } = account
-  const id = ctx.random.uuid()
+  const app = { provider: 'email', providers: ['email'] }
+  const metadata = { app, own: account.data }
+  const id = approve(ctx, account.approval, { email, metadata })
   const data = { ...account.data, sub: id, email, email_verified: false, phone_verified: false }
   await createUser(ctx, {
     id,
@@ -165,7 +174,7 @@ export async function createEmailAccount(
     passwordHash,
     emailVerified: isConfirmed,
     metadata: {
-      app: { provider: 'email', providers: ['email'] },
+      app,
       own: isByAdmin ? account.data : { ...data, email_verified: isConfirmed },
     },
   })
@@ -223,22 +232,31 @@ export async function askToConfirm(
 export async function signUpAnonymously(ctx: Context, data: Json): Promise<SignedIn> {
   if (!ctx.config.gotrue.anonymousEnabled) throw new Fault('anonymous_provider_disabled')
   refuseSignUpWhenOff(ctx)
-  return transaction(ctx, async (ctx) => {
-    const user = await createUser(ctx, { isAnonymous: true, metadata: { own: data } })
-    await record(ctx, { type: 'user.signed-up', userId: user.id, details: { anonymous: true } })
-    const session = await admit(ctx, user, { method: 'anonymous', audit: null })
-    return { user, session }
-  })
+  return withApproval(ctx, (approval) =>
+    transaction(ctx, async (ctx) => {
+      const newcomer = { isAnonymous: true, metadata: { own: data } }
+      const id = approve(ctx, approval, newcomer)
+      const user = await createUser(ctx, { ...newcomer, id })
+      await record(ctx, { type: 'user.signed-up', userId: user.id, details: { anonymous: true } })
+      const session = await admit(ctx, user, { method: 'anonymous', audit: null })
+      return { user, session }
+    }),
+  )
 }
 
 /** For somebody who asked for a magic link and has no confirmed account: with autoconfirmation there is one now. */
 export async function signUpForLink(
   ctx: Context,
-  request: Omit<EmailSignUp, 'passwordHash'>,
+  request: Omit<EmailSignUp, 'passwordHash' | 'approval'>,
 ): Promise<User | null> {
   refuseSignUpWhenOff(ctx)
-  const signUp = { ...request, passwordHash: null }
-  const found = await findUserByEmail(ctx, request.email)
+  return withApproval(ctx, (approval) =>
+    signUpWithoutPassword(ctx, { ...request, approval, passwordHash: null }),
+  )
+}
+
+async function signUpWithoutPassword(ctx: Context, signUp: EmailSignUp): Promise<User | null> {
+  const found = await findUserByEmail(ctx, signUp.email)
   if (found === null && ctx.config.gotrue.mailerAutoconfirm) {
     return transaction(ctx, async (ctx) => {
       const user = await createEmailAccount(ctx, { ...signUp, isConfirmed: true })

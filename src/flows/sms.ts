@@ -14,21 +14,26 @@ import { twilioVerify } from '../connectors/twilio-verify.ts'
 import { vonage } from '../connectors/vonage.ts'
 import { listConnectors } from '../model/connector.ts'
 import { keepMessage } from '../model/message.ts'
+import { hasHook } from './hooks/ask.ts'
+import { sendTextByHook } from './hooks/messages.ts'
 
-/** How a code reaches a phone. A hook that sends in a provider's stead is one kind more, found first by `findSmsWay`. */
+/** How a code reaches a phone. */
 export type SmsWay =
   /** A number of `GOTRUE_SMS_TEST_OTP`: its code is known, and nothing is sent. */
   | { kind: 'test'; code: string }
+  /** Somebody else sends what we made. */
+  | { kind: 'hook' }
   | { kind: 'connector'; connector: SmsConnector; config: unknown }
   | { kind: 'mailbox' }
 
 /**
- * The way of messages to a number: a test's, the connector that was set up, GoTrue's provider by the environment,
+ * The way of messages to a number: a test's, the hook `send_sms`, the connector that was set up, GoTrue's provider by the environment,
  * development's mailbox. Throws `connector_not_found` where there is none. Ask before the transaction.
  */
 export async function findSmsWay(ctx: Context, phone: string): Promise<SmsWay> {
   const code = testCodeOf(ctx, phone)
   if (code !== null) return { kind: 'test', code }
+  if (hasHook(ctx, 'sendSms')) return { kind: 'hook' }
   const setup = await storedConnector(ctx)
   if (setup !== null) return { kind: 'connector', ...setup }
   const { smsProvider } = ctx.config.gotrue
@@ -141,6 +146,7 @@ export function makeSmsCode(ctx: Tx, way: SmsWay, length: number): string {
 }
 
 export interface OutgoingText {
+  userId: string
   /** Digits without `+`. */
   to: string
   code: string
@@ -151,15 +157,18 @@ export interface OutgoingText {
 }
 
 /**
- * Sends a code now, and resolves with the message's id, empty where there is none. Throws `connector_failed` or
- * `connector_not_found`. The one place from which messages leave for phones: call it after the commit.
+ * Sends a code now, and resolves with the message's id, empty where there is none. Throws `connector_failed`,
+ * `connector_not_found`, `hook_failed` or `hook_refused`. The one place from which messages leave for phones: call it after the commit.
  */
 export async function sendText(ctx: Context, way: SmsWay, text: OutgoingText): Promise<string> {
-  const { to, code, channel, type } = text
+  const { userId, to, code, channel, type } = text
   const content = renderTemplate(text.template, { Code: code }, 'text')
   switch (way.kind) {
     case 'test':
       return 'test-otp'
+    case 'hook':
+      await sendTextByHook(ctx, userId, { code, phone: to, isFactor: type === 'MfaVerification' })
+      return ''
     case 'mailbox':
       await keepMessage(ctx, {
         channel: 'phone',

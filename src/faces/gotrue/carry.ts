@@ -1,6 +1,8 @@
 import type { Context as HonoContext } from 'hono'
 import type { Context } from '../../base/context.ts'
+import { isFault } from '../../base/fault.ts'
 import type { Env } from '../../base/http.ts'
+import { takeBackSignIn } from '../../flows/hooks/access-token.ts'
 import { type Carried, carryByRefreshToken, type Refreshed } from '../../flows/refresh.ts'
 import type { SignedIn } from '../../flows/sign-in.ts'
 import { type TokenJson, tokenJson } from './present.ts'
@@ -12,13 +14,32 @@ export async function answerSignedIn(
   { session }: SignedIn,
 ): Promise<TokenJson> {
   const carried = await carryByRefreshToken(ctx, session)
-  return answerCarried(c, ctx, { ...carried, reuse: [] })
+  const method = session.amr[0]?.method ?? ''
+  try {
+    return await answerCarried(c, ctx, { ...carried, reuse: [] }, method)
+  } catch (error) {
+    if (isFault(error, 'hook_refused', 'hook_failed')) {
+      await takeBackSignIn(ctx, carried.user.id, session)
+    }
+    throw error
+  }
 }
 
+/** A new token for a session that was there before. */
+export function answerRefreshed(
+  c: HonoContext<Env>,
+  ctx: Context,
+  refreshed: Refreshed,
+): Promise<TokenJson> {
+  return answerCarried(c, ctx, refreshed, 'token_refresh')
+}
+
+/** `method` is how the token was come by, for a hook that has a say in it. */
 export async function answerCarried(
   c: HonoContext<Env>,
   ctx: Context,
   refreshed: Refreshed,
+  method: string,
 ): Promise<TokenJson> {
   const { user, session, reuse } = refreshed
   c.header('sb-auth-user-id', user.id)
@@ -27,7 +48,7 @@ export async function answerCarried(
   c.header(name, value)
   c.header('sb-auth-refresh-token-reuse', String(reuse.length > 0))
   if (reuse.length > 0) c.header('sb-auth-refresh-token-reuse-cause', reuse.join(','))
-  return tokenJson(ctx, refreshed)
+  return tokenJson(ctx, refreshed, method)
 }
 
 /** What tells one refresh token from the next in a log, and helps nobody to use it. */

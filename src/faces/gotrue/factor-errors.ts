@@ -3,7 +3,10 @@ import type { Fault, FaultCode } from '../../base/fault.ts'
 import type { Said } from './errors.ts'
 
 type Details = Fault['details']
-type FactorFault = Extract<FaultCode, `factor_${string}` | 'too_many_factors' | 'insufficient_aal'>
+type FactorFault = Exclude<
+  Extract<FaultCode, `factor_${string}` | 'too_many_factors' | 'insufficient_aal'>,
+  'factor_rejected'
+>
 
 function said(status: ContentfulStatusCode, code: string, message: string): Said {
   return { status, code, message }

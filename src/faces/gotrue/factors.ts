@@ -9,6 +9,7 @@ import { challengeFactor } from '../../flows/factor-challenge.ts'
 import { type Proof, proveFactor } from '../../flows/factor-proof.ts'
 import type { Holder } from '../../flows/passkey-registration.ts'
 import { carryAgain } from '../../flows/refresh.ts'
+import type { AuthenticationMethod } from '../../model/session.ts'
 import { type Factor, findUser, type User } from '../../model/user.ts'
 import { isUuid } from '../../model/uuid.ts'
 import { adminOf, type Called, callerOf } from './bearer.ts'
@@ -104,7 +105,13 @@ async function verifyFactor(c: HonoContext<Env>): Promise<Response> {
   }
   await proveFactor(ctx, holder, { factor, challengeId, proof })
   const carried = await carryAgain(ctx, holder.session)
-  return c.json(await answerCarried(c, ctx, { ...carried, reuse: [] }))
+  return c.json(await answerCarried(c, ctx, { ...carried, reuse: [] }, methods[factor.type]))
+}
+
+const methods: Record<Factor['type'], AuthenticationMethod> = {
+  totp: 'totp',
+  phone: 'mfa/phone',
+  webauthn: 'mfa/webauthn',
 }
 
 function codeOf(code: string): Proof {

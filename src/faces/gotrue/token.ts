@@ -8,7 +8,7 @@ import { refresh } from '../../flows/refresh.ts'
 import { signInWithPassword } from '../../flows/sign-in.ts'
 import { normalPhone } from '../../model/phone.ts'
 import { callerOf } from './bearer.ts'
-import { answerCarried, answerSignedIn } from './carry.ts'
+import { answerRefreshed, answerSignedIn } from './carry.ts'
 import { refused, weaknessText } from './errors.ts'
 import { readBody, redirectOf } from './read.ts'
 import { idTokenBody, passwordBody, pkceBody, refreshBody } from './schema.ts'
@@ -21,7 +21,7 @@ export async function token(c: HonoContext<Env>): Promise<Response> {
     case 'refresh_token': {
       const { refresh_token } = await readBody(c, refreshBody)
       const ctx = c.get('ctx')
-      return c.json(await answerCarried(c, ctx, await refresh(ctx, refresh_token)))
+      return c.json(await answerRefreshed(c, ctx, await refresh(ctx, refresh_token)))
     }
     case 'pkce':
       return byAuthCode(c)
