@@ -62,6 +62,7 @@ export type FaultCode =
   | 'factor_challenge_spent'
   | 'factor_challenge_expired'
   | 'factor_code_wrong'
+  | 'factor_rejected'
   // Sessions and tokens.
   | 'no_authorization'
   | 'bad_jwt'
@@ -121,6 +122,9 @@ export type FaultCode =
   | 'connector_invalid_config'
   | 'connector_template_not_found'
   | 'connector_failed'
+  // Hooks: what they say themselves, and their silence.
+  | 'hook_refused'
+  | 'hook_failed'
 
 /**
  * The request ends here, with a code. It carries no HTTP status and no sentence for people:

@@ -345,8 +345,6 @@ export const sayings: Record<FaultCode, Saying> = {
   device_code_expired: oauth('expired_token', 'The device code has expired'),
   device_refused: oauth('access_denied', 'The user refused'),
   user_code_wrong: oauth('access_denied', 'The user code is wrong'),
-  invalid_redirect_uri: oauth('invalid_redirect_uri', 'A redirect URI cannot be registered'),
-  invalid_client_metadata: oauth('invalid_client_metadata', 'The client metadata is invalid'),
   invalid_dpop_proof: oauth('invalid_dpop_proof', 'The DPoP proof is invalid'),
   use_dpop_nonce: oauth('use_dpop_nonce', 'The DPoP proof needs a nonce'),
   insufficient_scope: oauth('insufficient_scope', 'The scope does not suffice'),

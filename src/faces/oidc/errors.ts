@@ -114,6 +114,7 @@ const said: Record<FaultCode, Said> = {
   factor_challenge_spent: signIn,
   factor_challenge_expired: signIn,
   factor_code_wrong: signIn,
+  factor_rejected: denied,
   not_admin: denied,
   session_not_found: signIn,
   session_expired: signIn,
@@ -237,6 +238,8 @@ const said: Record<FaultCode, Said> = {
   connector_invalid_config: ours,
   connector_template_not_found: ours,
   connector_failed: ours,
+  hook_refused: denied,
+  hook_failed: ours,
 }
 
 /** A fault in OAuth's words; what is none is a bug, and nothing of it is told. */
