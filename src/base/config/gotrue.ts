@@ -3,8 +3,10 @@ import { externalVariables } from './gotrue-external.ts'
 import { hookVariables } from './gotrue-hooks.ts'
 import { mailVariables } from './gotrue-mail.ts'
 import { mfaVariables } from './gotrue-mfa.ts'
+import { oauthServerVariables } from './gotrue-oauth-server.ts'
 import { protectionVariables } from './gotrue-protection.ts'
 import { smsVariables } from './gotrue-sms.ts'
+import { web3Variables } from './gotrue-web3.ts'
 import { duration, flag, integer, jwks, list, optional, text, url } from './variables.ts'
 
 /** What the GoTrue face honours, by GoTrue's names and defaults (reference/gotrue.md, appendix B). */
@@ -13,8 +15,10 @@ export const gotrueVariables = {
   ...hookVariables,
   ...mailVariables,
   ...mfaVariables,
+  ...oauthServerVariables,
   ...protectionVariables,
   ...smsVariables,
+  ...web3Variables,
   siteUrl: url('GOTRUE_SITE_URL', 'SITE_URL'),
   uriAllowList: list('GOTRUE_URI_ALLOW_LIST', []),
   requestIdHeader: optional(

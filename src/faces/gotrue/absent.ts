@@ -23,7 +23,6 @@ function off(
 const saml = off(nobody, 'SAML 2.0 is disabled', { code: 'saml_provider_disabled' })
 const oauthServer = off(nobody, 'OAuth server is disabled', { code: 'feature_disabled' })
 const adminSaml = off(adminOf, 'SAML 2.0 is disabled', { code: 'saml_provider_disabled' })
-const adminOAuth = off(adminOf, 'OAuth server is disabled', { code: 'feature_disabled' })
 
 /** Method, path and answer of what later versions bring. */
 export const absentRoutes: readonly (readonly [string, string, Handler])[] = [
@@ -34,9 +33,6 @@ export const absentRoutes: readonly (readonly [string, string, Handler])[] = [
   ['POST', '/sso/saml/acs', saml],
   ['GET', '/admin/sso/providers', adminSaml],
   ['POST', '/admin/sso/providers', adminSaml],
-  ['GET', '/admin/oauth/clients', adminOAuth],
-  ['POST', '/admin/oauth/clients', adminOAuth],
-  ['POST', '/oauth/clients/register', oauthServer],
   ['GET', '/oauth/authorize', oauthServer],
   ['POST', '/oauth/token', oauthServer],
   ['GET', '/oauth/userinfo', oauthServer],

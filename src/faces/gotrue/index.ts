@@ -12,6 +12,7 @@ import { linkByProvider, unlink } from './identities.ts'
 import { bucketOf, limit } from './limits.ts'
 import { invite, magicLink, otp, reauthenticate, recover, resend } from './mails.ts'
 import { discovery, health, jwks, settings } from './meta.ts'
+import { clientRoutes } from './oauth-server-clients.ts'
 import { passkeyRoutes } from './passkeys.ts'
 import { receive } from './receive.ts'
 import { register } from './sign-up.ts'
@@ -57,6 +58,7 @@ const routes: readonly (readonly [string, string, Handler])[] = [
   ...factorRoutes,
   ...passkeyRoutes,
   ...absentRoutes,
+  ...clientRoutes,
 ]
 
 /** Supabase Auth's REST interface (GoTrue), to be mounted at `/auth/v1`. */
@@ -107,6 +109,8 @@ const groups = [
   '/admin/users',
 ]
 
+  '/admin/oauth/clients',
+  '/user/oauth/grants',
 function spellings(path: string): string[] {
   return groups.includes(path) ? [path, `${path}/`] : [path]
 }
