@@ -62,7 +62,6 @@ export type FaultCode =
   | 'factor_challenge_spent'
   | 'factor_challenge_expired'
   | 'factor_code_wrong'
-  | 'factor_rejected'
   // Sessions and tokens.
   | 'no_authorization'
   | 'bad_jwt'
@@ -95,15 +94,15 @@ export type FaultCode =
   | 'invalid_request_object'
   | 'invalid_dpop_proof'
   | 'use_dpop_nonce'
-  | 'invalid_token'
-  | 'insufficient_scope'
-  // Providers elsewhere, and the identities that they vouch for.
   // A device that polls (RFC 8628 § 3.5), and what people type for it.
   | 'authorization_pending'
   | 'polled_too_soon'
   | 'device_code_expired'
   | 'device_refused'
   | 'user_code_wrong'
+  | 'invalid_token'
+  | 'insufficient_scope'
+  // Providers elsewhere, and the identities that they vouch for.
   | 'provider_not_enabled'
   | 'provider_refused'
   | 'provider_failed'
@@ -122,9 +121,6 @@ export type FaultCode =
   | 'connector_invalid_config'
   | 'connector_template_not_found'
   | 'connector_failed'
-  // Hooks: what they say themselves, and their silence.
-  | 'hook_refused'
-  | 'hook_failed'
 
 /**
  * The request ends here, with a code. It carries no HTTP status and no sentence for people:

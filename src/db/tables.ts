@@ -401,7 +401,6 @@ export interface IdpDeliveries {
   due_at: Generated<Date>
 }
 
-export interface IdpEvents {
 export interface IdpDeviceCodes {
   id: string
   hash: Uint8Array
@@ -415,6 +414,7 @@ export interface IdpDeviceCodes {
   expires_at: Date
 }
 
+export interface IdpEvents {
   id: GeneratedAlways<number>
   type: string
   user_id: string | null
@@ -556,7 +556,6 @@ export interface IdpOrganizations {
   updated_at: Generated<Date>
 }
 
-export interface IdpProfiles {
 export interface IdpPersonalAccessTokens {
   user_id: string
   name: string
@@ -565,6 +564,7 @@ export interface IdpPersonalAccessTokens {
   expires_at: Date | null
 }
 
+export interface IdpProfiles {
   user_id: string
   username: string | null
   name: string | null
@@ -634,6 +634,15 @@ export interface IdpSpentProofs {
   expires_at: Date
 }
 
+export interface IdpSubjectTokens {
+  hash: Uint8Array
+  user_id: string
+  context: OptionalJson
+  created_at: Generated<Date>
+  expires_at: Date
+  used_at: Date | null
+}
+
 export interface IdpTokens {
   hash: Uint8Array
   kind: string
@@ -644,15 +653,6 @@ export interface IdpTokens {
   created_at: Generated<Date>
   expires_at: Date
   used_at: Date | null
-export interface IdpSubjectTokens {
-  hash: Uint8Array
-  user_id: string
-  context: OptionalJson
-  created_at: Generated<Date>
-  expires_at: Date
-  used_at: Date | null
-}
-
 }
 
 export interface IdpUserRoles {
@@ -708,6 +708,7 @@ export interface Database {
   'idp.consent_organizations': IdpConsentOrganizations
   'idp.consents': IdpConsents
   'idp.deliveries': IdpDeliveries
+  'idp.device_codes': IdpDeviceCodes
   'idp.events': IdpEvents
   'idp.grants': IdpGrants
   'idp.identity_tokens': IdpIdentityTokens
@@ -718,7 +719,6 @@ export interface Database {
   'idp.migrations': IdpMigrations
   'idp.organization_application_roles': IdpOrganizationApplicationRoles
   'idp.organization_applications': IdpOrganizationApplications
-  'idp.device_codes': IdpDeviceCodes
   'idp.organization_member_roles': IdpOrganizationMemberRoles
   'idp.organization_members': IdpOrganizationMembers
   'idp.organization_role_resource_scopes': IdpOrganizationRoleResourceScopes
@@ -726,6 +726,7 @@ export interface Database {
   'idp.organization_roles': IdpOrganizationRoles
   'idp.organization_scopes': IdpOrganizationScopes
   'idp.organizations': IdpOrganizations
+  'idp.personal_access_tokens': IdpPersonalAccessTokens
   'idp.profiles': IdpProfiles
   'idp.pushed_requests': IdpPushedRequests
   'idp.resources': IdpResources
@@ -735,9 +736,8 @@ export interface Database {
   'idp.session_tokens': IdpSessionTokens
   'idp.settings': IdpSettings
   'idp.spent_proofs': IdpSpentProofs
+  'idp.subject_tokens': IdpSubjectTokens
   'idp.tokens': IdpTokens
-  'idp.personal_access_tokens': IdpPersonalAccessTokens
   'idp.user_roles': IdpUserRoles
   'idp.verifications': IdpVerifications
 }
-  'idp.subject_tokens': IdpSubjectTokens

@@ -108,7 +108,6 @@ export async function checkAuthorization(
   if (!/^[\w-]{43}$/.test(request.keyThumbprint ?? 'x'.repeat(43))) {
     throw refuse('invalid_request', { parameter: 'dpop_jkt', problem: 'malformed' })
   }
-  const { prompt, maxAgeSeconds, nonce } = request
   return checkAsked(ctx, request, { application, back })
 }
 
@@ -119,6 +118,7 @@ export async function checkAsked<To extends Back | null>(
   { application, back }: { application: Application; back: To },
 ): Promise<Authorization<To>> {
   const refuse = (code: FaultCode, details: object = {}) => new Fault(code, { ...details, back })
+  const { prompt, maxAgeSeconds, nonce } = request
   if (prompt.includes('none') && prompt.length > 1) {
     throw refuse('invalid_request', { parameter: 'prompt', problem: 'malformed' })
   }

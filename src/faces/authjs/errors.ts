@@ -75,7 +75,6 @@ const said: Record<FaultCode, Said> = {
   factor_challenge_spent: denied,
   factor_challenge_expired: denied,
   factor_code_wrong: denied,
-  factor_rejected: denied,
   no_authorization: denied,
   bad_jwt: denied,
   not_admin: denied,
@@ -111,12 +110,12 @@ const said: Record<FaultCode, Said> = {
   unmet_authentication_requirements: denied,
   invalid_request_uri: denied,
   invalid_request_object: denied,
-  invalid_dpop_proof: denied,
   authorization_pending: denied,
   polled_too_soon: denied,
   device_code_expired: denied,
   device_refused: denied,
   user_code_wrong: denied,
+  invalid_dpop_proof: denied,
   use_dpop_nonce: denied,
   insufficient_scope: denied,
   provider_not_enabled: denied,
@@ -136,8 +135,6 @@ const said: Record<FaultCode, Said> = {
   connector_invalid_config: { status: 503, message: 'The connector is not set up well.' },
   connector_template_not_found: { status: 503, message: 'The connector has no template for this.' },
   connector_failed: { status: 502, message: 'The message could not be handed on.' },
-  hook_refused: denied,
-  hook_failed: ours,
 }
 
 /** A fault in this face's words; what is none is a bug, and nothing of it is told. */

@@ -18,8 +18,8 @@ import {
   returnAddress,
 } from '../../flows/end-session.ts'
 import { startInteraction } from '../../flows/interaction.ts'
-import { type BrowserSession, findBrowserSession } from '../../model/browser-session.ts'
 import { findApplication } from '../../model/application.ts'
+import { type BrowserSession, findBrowserSession } from '../../model/browser-session.ts'
 import { findInteraction, type Interaction } from '../../model/interaction.ts'
 import { findCarriedSession, type Session } from '../../model/session.ts'
 import { findUser } from '../../model/user.ts'
@@ -64,19 +64,17 @@ export async function resume(c: Call, pages: Pages): Promise<Response> {
     browser === undefined ? null : await findInteraction(ctx, c.req.param('id') ?? '', browser)
   if (interaction === null || browser === undefined) throw new Fault('interaction_not_found')
   const { params, request } = keptAgain(interaction)
-  const checked = await checkAuthorization(ctx, request)
-  const session = await sessionFor(c, checked)
   if (deviceOf(interaction) !== null) {
     return resumeForDevice(c, { params, request, interaction, browser })
   }
+  const checked = await checkAuthorization(ctx, request)
+  const session = await sessionFor(c, checked)
   const answer = await resumeAuthorization(ctx, checked, { session, interaction, browser })
   return answer.outcome === 'code'
     ? answerBack(c, pages, { back: checked.back, answer: { code: answer.code } })
     : redirect(c, pageFor(answer.question, params, checked, interaction))
 }
 
-/** `GET` and `POST /oidc/session/end` (OpenID Connect RP-Initiated Logout 1.0). */
-export async function endSession(c: Call, pages: Pages): Promise<Response> {
 /** The same for somebody who typed a device's code: they end at a page that says how it went. */
 async function resumeForDevice(
   c: Call,
@@ -98,6 +96,8 @@ async function resumeForDevice(
   return redirect(c, pageFor(answer.question, params, checked, interaction))
 }
 
+/** `GET` and `POST /oidc/session/end` (OpenID Connect RP-Initiated Logout 1.0). */
+export async function endSession(c: Call, pages: Pages): Promise<Response> {
   const ctx = c.get('ctx')
   const params = checkForm(await paramsOf(c))
   const end = await checkEndSession(ctx, {
@@ -201,9 +201,9 @@ const pathOf: Record<Exclude<Question, 'sign-in'> | 'confirm', string> = {
   'select-account': '/select-account',
   'second-factor': '/sign-in/second-factor',
   consent: '/consent',
+  confirm: '/device/confirm',
 }
 
-  confirm: '/device/confirm',
 function firstPage(params: URLSearchParams, creates: boolean): string {
   if (creates || single(params, 'interaction_mode') === 'signUp') return '/register'
   switch (single(params, 'first_screen')) {

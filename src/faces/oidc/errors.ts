@@ -114,7 +114,6 @@ const said: Record<FaultCode, Said> = {
   factor_challenge_spent: signIn,
   factor_challenge_expired: signIn,
   factor_code_wrong: signIn,
-  factor_rejected: denied,
   not_admin: denied,
   session_not_found: signIn,
   session_expired: signIn,
@@ -199,17 +198,6 @@ const said: Record<FaultCode, Said> = {
     error: 'use_dpop_nonce',
     description: 'The DPoP proof has to carry the nonce of the DPoP-Nonce header.',
   },
-  insufficient_scope: {
-    status: 403,
-    error: 'insufficient_scope',
-    description: 'A scope that this needs was not granted.',
-  },
-  provider_not_enabled: denied,
-  provider_refused: denied,
-  provider_failed: ours,
-  provider_state_invalid: signIn,
-  provider_email_unverified: denied,
-  id_token_refused: denied,
   authorization_pending: {
     status: 400,
     error: 'authorization_pending',
@@ -227,6 +215,17 @@ const said: Record<FaultCode, Said> = {
   },
   device_refused: { status: 400, error: 'access_denied', description: 'The user refused.' },
   user_code_wrong: denied,
+  insufficient_scope: {
+    status: 403,
+    error: 'insufficient_scope',
+    description: 'A scope that this needs was not granted.',
+  },
+  provider_not_enabled: denied,
+  provider_refused: denied,
+  provider_failed: ours,
+  provider_state_invalid: signIn,
+  provider_email_unverified: denied,
+  id_token_refused: denied,
   accounts_ambiguous: ours,
   invite_not_found: denied,
   invite_email_mismatch: denied,
@@ -238,8 +237,6 @@ const said: Record<FaultCode, Said> = {
   connector_invalid_config: ours,
   connector_template_not_found: ours,
   connector_failed: ours,
-  hook_refused: denied,
-  hook_failed: ours,
 }
 
 /** A fault in OAuth's words; what is none is a bug, and nothing of it is told. */

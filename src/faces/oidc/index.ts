@@ -36,10 +36,12 @@ export function oidc(pages: Pages): Hono<Env> {
   app.on(['GET', 'POST'], '/oidc/session/end', (c) => endSession(c, pages))
 
   app.use('/oidc/par', openToApplications)
+  app.use('/oidc/device/auth', openToApplications)
   app.use('/oidc/token', openToApplications)
   app.use('/oidc/token/revocation', openToApplications)
   app.use('/oidc/me', openToApplications)
   app.post('/oidc/par', pushedRequest)
+  app.post('/oidc/device/auth', deviceAuthorization)
   app.post('/oidc/token', token)
   app.post('/oidc/token/introspection', introspection)
   app.post('/oidc/token/revocation', revocation)
@@ -60,12 +62,10 @@ export function oidc(pages: Pages): Hono<Env> {
 /** Back to the application where its address is trusted; else a page, or JSON for who reads no pages. */
 function tellPerson(
   c: Call,
-  app.use('/oidc/device/auth', openToApplications)
   { ctx, error, pages }: { ctx: Context; error: unknown; pages: Pages },
 ): Response | Promise<Response> {
   const { error: name, description } = present(error)
   const details = isFault(error) ? error.details : {}
-  app.post('/oidc/device/auth', deviceAuthorization)
   if (isBack(details.back)) {
     const answer = { error: name, error_description: description }
     return answerBack(c, pages, { back: details.back, answer })

@@ -60,6 +60,16 @@ export async function authenticated(
   return { form, application }
 }
 
+/** The parameters of a request that is kept: without what proves the application, and with its name. */
+export function withoutProofs(form: URLSearchParams, { id }: Application): URLSearchParams {
+  const params = new URLSearchParams(form)
+  for (const name of ['client_secret', 'client_assertion', 'client_assertion_type']) {
+    params.delete(name)
+  }
+  params.set('client_id', id)
+  return params
+}
+
 /** RFC 6749 § 3.2: parameters come in the body, as a form, and nowhere else. */
 async function readOAuthForm(c: Call): Promise<URLSearchParams> {
   const type = c.req.header('content-type')?.split(';')[0]?.trim().toLowerCase()
@@ -77,16 +87,6 @@ async function shownBy(c: Call): Promise<{ token: string; scheme: 'Bearer' | 'DP
   const authorization = c.req.header('authorization')
   const type = c.req.header('content-type')?.split(';')[0]?.trim().toLowerCase()
   const isForm = c.req.method === 'POST' && type === 'application/x-www-form-urlencoded'
-/** The parameters of a request that is kept: without what proves the application, and with its name. */
-export function withoutProofs(form: URLSearchParams, { id }: Application): URLSearchParams {
-  const params = new URLSearchParams(form)
-  for (const name of ['client_secret', 'client_assertion', 'client_assertion_type']) {
-    params.delete(name)
-  }
-  params.set('client_id', id)
-  return params
-}
-
   const form = isForm ? checkForm(await readForm(c)) : new URLSearchParams()
   const inForm = single(form, 'access_token')
   if (authorization === undefined) {
