@@ -62,6 +62,7 @@ export type FaultCode =
   | 'factor_challenge_spent'
   | 'factor_challenge_expired'
   | 'factor_code_wrong'
+  | 'factor_rejected'
   // Sessions and tokens.
   | 'no_authorization'
   | 'bad_jwt'
@@ -92,6 +93,8 @@ export type FaultCode =
   | 'unmet_authentication_requirements'
   | 'invalid_request_uri'
   | 'invalid_request_object'
+  | 'invalid_redirect_uri'
+  | 'invalid_client_metadata'
   | 'invalid_dpop_proof'
   | 'use_dpop_nonce'
   // A device that polls (RFC 8628 § 3.5), and what people type for it.
@@ -121,6 +124,9 @@ export type FaultCode =
   | 'connector_invalid_config'
   | 'connector_template_not_found'
   | 'connector_failed'
+  // Hooks: what they say themselves, and their silence.
+  | 'hook_refused'
+  | 'hook_failed'
 
 /**
  * The request ends here, with a code. It carries no HTTP status and no sentence for people:

@@ -75,6 +75,7 @@ const said: Record<FaultCode, Said> = {
   factor_challenge_spent: denied,
   factor_challenge_expired: denied,
   factor_code_wrong: denied,
+  factor_rejected: denied,
   no_authorization: denied,
   bad_jwt: denied,
   not_admin: denied,
@@ -115,6 +116,8 @@ const said: Record<FaultCode, Said> = {
   device_code_expired: denied,
   device_refused: denied,
   user_code_wrong: denied,
+  invalid_redirect_uri: denied,
+  invalid_client_metadata: denied,
   invalid_dpop_proof: denied,
   use_dpop_nonce: denied,
   insufficient_scope: denied,
@@ -135,6 +138,8 @@ const said: Record<FaultCode, Said> = {
   connector_invalid_config: { status: 503, message: 'The connector is not set up well.' },
   connector_template_not_found: { status: 503, message: 'The connector has no template for this.' },
   connector_failed: { status: 502, message: 'The message could not be handed on.' },
+  hook_refused: denied,
+  hook_failed: ours,
 }
 
 /** A fault in this face's words; what is none is a bug, and nothing of it is told. */

@@ -4,6 +4,7 @@ import { bodyLimit } from '../../base/http.ts'
 import { second } from '../../base/time.ts'
 import { externalSayings } from './external-errors.ts'
 import { factorSayings } from './factor-errors.ts'
+import { outsideSayings } from './outside-errors.ts'
 
 /** An error as this protocol says it. */
 export interface Said {
@@ -91,15 +92,6 @@ const phonesOff: Record<string, Said> = {
   otp: said(400, 'phone_provider_disabled', 'Unsupported phone provider'),
 }
 
-const letters: Record<string, string> = {
-  confirmation: 'confirmation',
-  invite: 'invite',
-  recovery: 'recovery',
-  magicLink: 'magic link',
-  emailChange: 'email change',
-  reauthentication: 'reauthentication',
-}
-
 const sessionEnds: Record<string, string> = {
   expired: 'Invalid Refresh Token: Session Expired',
   inactive: 'Invalid Refresh Token: Session Expired (Inactivity)',
@@ -113,6 +105,7 @@ const noFlowState = 'invalid flow state, no valid flow state found'
 export const sayings: Record<FaultCode, Saying> = {
   ...factorSayings,
   ...externalSayings,
+  ...outsideSayings,
   input_invalid(details, path) {
     if (isSaid(details.said)) return details.said
     const problem = typeof details.problem === 'string' ? problems[details.problem] : undefined
@@ -134,7 +127,6 @@ export const sayings: Record<FaultCode, Saying> = {
       : said(503, 'unexpected_failure', 'The service is not available'),
   overloaded: said(429, 'over_request_rate_limit', 'Request rate limit reached'),
 
-  invalid_credentials: said(400, 'invalid_credentials', 'Invalid login credentials'),
   user_not_found: ({ at }) =>
     at === 'bearer'
       ? said(403, 'user_not_found', 'User from sub claim in JWT does not exist')
@@ -353,29 +345,15 @@ export const sayings: Record<FaultCode, Saying> = {
   device_code_expired: oauth('expired_token', 'The device code has expired'),
   device_refused: oauth('access_denied', 'The user refused'),
   user_code_wrong: oauth('access_denied', 'The user code is wrong'),
+  invalid_redirect_uri: oauth('invalid_redirect_uri', 'A redirect URI cannot be registered'),
+  invalid_client_metadata: oauth('invalid_client_metadata', 'The client metadata is invalid'),
   invalid_dpop_proof: oauth('invalid_dpop_proof', 'The DPoP proof is invalid'),
   use_dpop_nonce: oauth('use_dpop_nonce', 'The DPoP proof needs a nonce'),
   insufficient_scope: oauth('insufficient_scope', 'The scope does not suffice'),
-
-  connector_not_found: ({ channel }) =>
-    unexpected(channel === 'sms' ? 'Unable to get SMS provider' : 'Error sending email'),
-  connector_invalid_config: unexpected('Error sending email'),
-  connector_template_not_found: unexpected('Error sending email'),
-  connector_failed({ letter, channel, ...details }) {
-    if (channel === 'sms') return smsFailed(details)
-    const name = letters[String(letter)]
-    return unexpected(name === undefined ? 'Error sending email' : `Error sending ${name} email`)
-  },
 }
 
 /** A passkey that is right opens no account that is not. */
 const unconfirmed = (path: string) => (path.includes('/passkeys/') ? 403 : 400)
-
-/** GoTrue shows the provider's own sentence; ours is the one that a connector found harmless. */
-function smsFailed({ purpose, answer, reason, status }: Details): Said {
-  const why = answer ?? (typeof status === 'number' ? `the provider answered ${status}` : reason)
-  return said(422, 'sms_send_failed', `Error sending ${purpose} OTP to provider: ${why}`)
-}
 
 function isSaid(value: unknown): value is Said {
   return typeof value === 'object' && value !== null && 'status' in value && 'message' in value

@@ -114,6 +114,7 @@ const said: Record<FaultCode, Said> = {
   factor_challenge_spent: signIn,
   factor_challenge_expired: signIn,
   factor_code_wrong: signIn,
+  factor_rejected: denied,
   not_admin: denied,
   session_not_found: signIn,
   session_expired: signIn,
@@ -188,6 +189,16 @@ const said: Record<FaultCode, Said> = {
     error: 'invalid_request_object',
     description: 'The request object is not signed as it must be, or its claims are wrong.',
   },
+  invalid_redirect_uri: {
+    status: 400,
+    error: 'invalid_redirect_uri',
+    description: 'A redirect URI cannot be registered.',
+  },
+  invalid_client_metadata: {
+    status: 400,
+    error: 'invalid_client_metadata',
+    description: 'The client metadata cannot be registered.',
+  },
   invalid_dpop_proof: {
     status: 400,
     error: 'invalid_dpop_proof',
@@ -237,6 +248,8 @@ const said: Record<FaultCode, Said> = {
   connector_invalid_config: ours,
   connector_template_not_found: ours,
   connector_failed: ours,
+  hook_refused: denied,
+  hook_failed: ours,
 }
 
 /** A fault in OAuth's words; what is none is a bug, and nothing of it is told. */
@@ -249,6 +262,9 @@ export function present(error: unknown): Said {
   }
   if (code === 'invalid_client' && details.problem === 'unknown') {
     return { ...found, description: 'The client is unknown.' }
+  }
+  if (typeof details.field === 'string' && typeof details.problem === 'string') {
+    return { ...found, description: `${shown(details.field)}: ${inAscii(details.problem)}.` }
   }
   const problem = problems[String(details.problem)]
   if (code !== 'invalid_request' || problem === undefined) return found
@@ -277,6 +293,11 @@ function shown(parameter: string): string {
   return parameter.replace(/[^\w.-]/g, '?').slice(0, 64)
 }
 
+/** RFC 6749 § 5.2. */
+function inAscii(text: string): string {
+  return text.replace(/[^\x20-\x7e]|["\\]/g, "'").slice(0, 256)
+}
+
 /** The body of an error. Logto's SDKs read `code` and `message`, all others `error`. */
 export function errorBody({ error, description }: Said): Record<string, string> {
   return {
@@ -296,14 +317,20 @@ export function answerError(c: HonoContext, error: unknown, issuer: string): Res
   if (typeof details.retryAfter === 'number') {
     c.header('retry-after', String(Math.ceil(details.retryAfter / second)))
   }
-  const challenge = challengeOf(found, issuer, details)
+  // RFC 9728 § 5.1: who comes with no good token is told where it is said which would be.
+  const where = c.req.path === '/oidc/me' ? `, resource_metadata="${metadataAddress(issuer)}"` : ''
+  const challenge = challengeOf(found, issuer, { ...details, where })
   const proofChallenge = dpopChallenge(error, found.error, issuer)
   if (proofChallenge !== null) {
-    c.header('www-authenticate', proofChallenge)
+    c.header('www-authenticate', proofChallenge + where)
     return c.json(errorBody(found), 401)
   }
   if (challenge !== null) c.header('www-authenticate', challenge)
   return c.json(errorBody(found), found.status)
+}
+
+function metadataAddress(issuer: string): string {
+  return issuer.replace(/\/oidc$/, '/.well-known/oauth-protected-resource/oidc/me')
 }
 
 function challengeOf(
@@ -316,10 +343,11 @@ function challengeOf(
       return `Basic realm="${issuer}", charset="UTF-8"`
     case 'invalid_token':
     case 'insufficient_scope': {
+      const where = typeof details.where === 'string' ? details.where : ''
       // Who showed no token at all is told no error (RFC 6750 § 3.1).
-      if (details.isBare === true) return `Bearer realm="${issuer}"`
+      if (details.isBare === true) return `Bearer realm="${issuer}"${where}`
       const scope = typeof details.scope === 'string' ? `, scope="${details.scope}"` : ''
-      return `Bearer realm="${issuer}", error="${error}", error_description="${description}"${scope}`
+      return `Bearer realm="${issuer}", error="${error}", error_description="${description}"${scope}${where}`
     }
     default:
       return null

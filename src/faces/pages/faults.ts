@@ -70,6 +70,7 @@ const said: Record<FaultCode, Said> = {
   too_many_factors: { status: 403, text: 'hookRefused' },
   factor_challenge_spent: expiredCode,
   factor_challenge_expired: expiredCode,
+  factor_rejected: { status: 403, text: 'hookRefused' },
   factor_code_wrong: { status: 422, text: 'factorCodeWrong', field: 'code' },
   flow_state_not_found: ended,
   flow_state_expired: ended,
@@ -108,6 +109,8 @@ const said: Record<FaultCode, Said> = {
   device_code_expired: ended,
   device_refused: ended,
   user_code_wrong: { status: 422, text: 'userCodeWrong', field: 'code' },
+  invalid_redirect_uri: app,
+  invalid_client_metadata: app,
   invalid_dpop_proof: app,
   use_dpop_nonce: app,
   insufficient_scope: app,
@@ -128,6 +131,8 @@ const said: Record<FaultCode, Said> = {
   connector_invalid_config: unsent,
   connector_template_not_found: unsent,
   connector_failed: unsent,
+  hook_refused: { status: 403, text: 'hookRefused' },
+  hook_failed: ours,
 }
 
 export interface Presented {
