@@ -17,6 +17,7 @@ import { passkeyRoutes } from './passkeys.ts'
 import { receive } from './receive.ts'
 import { register } from './sign-up.ts'
 import { token } from './token.ts'
+import { speakToFirstVersion } from './v1.ts'
 import { type LinkPages, openLink, verify } from './verify.ts'
 
 type Handler = (c: HonoContext<Env>) => Response | Promise<Response>
@@ -71,6 +72,7 @@ export function gotrue(pages: LinkPages): Hono<Env> {
   ]
   app.onError(answerError)
   app.use(crossOrigin)
+  app.use(speakToFirstVersion)
   app.use(receive)
   app.use(async (c, next) => {
     c.header('Cache-Control', 'no-store')
