@@ -109,10 +109,10 @@ const groups = [
   '/sso',
   '/passkeys',
   '/admin/users',
-]
-
   '/admin/oauth/clients',
   '/user/oauth/grants',
+]
+
 function spellings(path: string): string[] {
   return groups.includes(path) ? [path, `${path}/`] : [path]
 }
