@@ -2,6 +2,7 @@ import { gotrueVariables } from './config/gotrue.ts'
 import { type Hooks, readHooks } from './config/gotrue-hooks.ts'
 import { isWithoutMeaning } from './config/gotrue-without-meaning.ts'
 import {
+  flag,
   integer,
   list,
   oneOf,
@@ -51,6 +52,14 @@ const serverVariables = {
   /** Hosts inside our own network that an application's addresses (its keys, its back-channel) may name. */
   privateHosts: list('SEKISHO_PRIVATE_HOSTS', []),
   logLevel: text(['SEKISHO_LOG_LEVEL', 'GOTRUE_LOG_LEVEL'], 'info'),
+  /** Whether applications may register themselves at `/oidc/register`: by the token below, or anybody's. */
+  registration: oneOf('SEKISHO_REGISTRATION', ['off', 'token', 'open'], 'off'),
+  /** The initial access token (RFC 7591 § 3). */
+  registrationToken: optional('SEKISHO_REGISTRATION_TOKEN'),
+  /** Whether the address of a document about it is an application's id. */
+  clientDocuments: flag('SEKISHO_CLIENT_DOCUMENTS', false),
+  /** What applications that introduced themselves may ask of a user's own data. */
+  registrationScopes: list('SEKISHO_REGISTRATION_SCOPES', ['profile', 'email']),
   /** The OpenID Provider's signing keys are replaced after so many days; 0: only by hand. */
   keyRotationDays: integer(['SEKISHO_KEY_ROTATION_DAYS'], 90, { max: 3650 }),
 }
@@ -194,6 +203,11 @@ export function readConfig(sources: ConfigSources): Config {
   }
   if (gotrue.maxRequestDuration === 0) {
     problems.push('GOTRUE_API_MAX_REQUEST_DURATION must be longer than nothing.')
+  }
+  if (server.registration === 'token' && (server.registrationToken ?? '').length < 32) {
+    problems.push(
+      'SEKISHO_REGISTRATION_TOKEN is missing or too short: 32 characters or more, for SEKISHO_REGISTRATION=token.',
+    )
   }
   if (server.gotruePort !== 0 && server.gotruePort === port) {
     problems.push('SEKISHO_GOTRUE_PORT must be another port than PORT.')

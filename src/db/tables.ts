@@ -357,6 +357,7 @@ export interface IdpApplications {
   created_at: Generated<Date>
   updated_at: Generated<Date>
   appearance: OptionalJson
+  origin: Generated<string>
 }
 
 export interface IdpAuthenticators {
@@ -583,6 +584,14 @@ export interface IdpPushedRequests {
   expires_at: Date
 }
 
+export interface IdpRegistrations {
+  application_id: string
+  token_hash: Uint8Array | null
+  metadata: OptionalJson
+  fresh_until: Date | null
+  created_at: Generated<Date>
+}
+
 export interface IdpResources {
   id: string
   name: string
@@ -591,6 +600,7 @@ export interface IdpResources {
   access_token_ttl: Generated<number>
   signing_algorithm: string | null
   created_at: Generated<Date>
+  is_open: Generated<boolean>
 }
 
 export interface IdpRoleScopes {
@@ -729,6 +739,7 @@ export interface Database {
   'idp.personal_access_tokens': IdpPersonalAccessTokens
   'idp.profiles': IdpProfiles
   'idp.pushed_requests': IdpPushedRequests
+  'idp.registrations': IdpRegistrations
   'idp.resources': IdpResources
   'idp.role_scopes': IdpRoleScopes
   'idp.roles': IdpRoles

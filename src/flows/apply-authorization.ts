@@ -104,6 +104,7 @@ async function applyResources(
         isDefault: found.isDefault,
         accessTokenTtl: found.accessTokenLifetime / second,
         signingAlgorithm: found.signingAlgorithm,
+        isOpen: found.isOpen,
         scopes: byName(found.scopes.map(({ name, description }) => ({ name, description }))),
       },
     )

@@ -2,6 +2,7 @@ import type { Context } from '../base/context.ts'
 import { Fault, type FaultCode, isFault } from '../base/fault.ts'
 import {
   type Application,
+  alwaysRefreshes,
   findApplication,
   hasRedirectUri,
   needsPkce,
@@ -162,7 +163,8 @@ async function wishOf(
   const permitted = (names: readonly string[]) =>
     names.filter((name) => wish.scope.some((one) => one === scopeOfClaim(name)))
   // Access while the user is away is a thing to be asked for (OpenID Connect Core § 11).
-  const away = wish.scope.includes('offline_access') ? ['offline_access'] : []
+  const isAway = wish.scope.includes('offline_access') || alwaysRefreshes(application)
+  const away = isAway ? ['offline_access'] : []
   return {
     ...wish,
     scope: wish.scope.filter((name) => scope.includes(name)),

@@ -2,7 +2,7 @@ import type { Tx } from '../base/context.ts'
 import { Fault } from '../base/fault.ts'
 import type { Application } from '../model/application.ts'
 import { findConsentScopes } from '../model/application-consent.ts'
-import type { ScopeOfResource } from '../model/authorization-input.ts'
+import type { ConsentScopes, ScopeOfResource } from '../model/authorization-input.ts'
 import type { Consent } from '../model/consent.ts'
 import { type Catalog, findCatalog } from '../model/resource.ts'
 import { organizationsScope } from '../model/rights.ts'
@@ -51,8 +51,8 @@ export async function readWish(
   asked: { scope: readonly string[]; resources: readonly string[] },
 ): Promise<Wish> {
   const catalog = await findCatalog(ctx)
-  const resources = resourcesOf(catalog, asked.resources)
-  const ceiling = application.isThirdParty ? await findConsentScopes(ctx, application.id) : null
+  const resources = resourcesOf(ctx, catalogFor(application, catalog), asked.resources)
+  const ceiling = await ceilingOf(ctx, application, catalog)
   const scope = keepKnown(asked.scope).filter(
     (name) => ceiling === null || unasked.includes(name) || ceiling.userScopes.includes(name),
   )
@@ -99,14 +99,63 @@ export async function targetResource(ctx: Tx, asked: readonly string[]): Promise
   const audiences = [...new Set(asked)].filter((one) => one !== organizationsResource)
   if (audiences.length > 1) throw new Fault('invalid_target', { problem: 'several' })
   const [indicator] = audiences
-  if (indicator === undefined) return null
+  if (indicator === undefined || indicator === userInfoResource(ctx)) return null
   const { resources } = await findCatalog(ctx)
   if (!resources.has(indicator)) throw new Fault('invalid_target', { resource: indicator })
   return indicator
 }
 
-function resourcesOf({ resources, defaultResource }: Catalog, asked: readonly string[]): string[] {
-  const named = [...new Set(asked)].filter((one) => one !== organizationsResource)
+/** Our own user info as a resource (RFC 9728 § 2); its tokens are those that are asked for without any. */
+export function userInfoResource({ config }: Pick<Tx, 'config'>): string {
+  return `${config.publicUrl}/oidc/me`
+}
+
+/** What nobody opened to strangers does not exist for applications that introduced themselves. */
+function catalogFor({ origin }: Application, catalog: Catalog): Catalog {
+  if (origin === 'admin') return catalog
+  const { resources, defaultResource } = catalog
+  return {
+    ...catalog,
+    resources: new Map([...resources].filter(([, { isOpen }]) => isOpen)),
+    defaultResource: defaultResource?.isOpen ? defaultResource : null,
+  }
+}
+
+/** What another's application may ask at most: one that introduced itself, what is open; null where there is no limit. */
+async function ceilingOf(
+  ctx: Tx,
+  application: Application,
+  catalog: Catalog,
+): Promise<ConsentScopes | null> {
+  if (!application.isThirdParty) return null
+  if (application.origin === 'admin') return findConsentScopes(ctx, application.id)
+  const { resources } = catalogFor(application, catalog)
+  return {
+    userScopes: [...ctx.config.registrationScopes],
+    organizationScopes: [],
+    resourceScopes: [...resources.values()].flatMap(({ indicator, scopes }) =>
+      scopes.map(({ name }) => ({ resource: indicator, name })),
+    ),
+    organizationResourceScopes: [],
+  }
+}
+
+/** The names that an application that introduced itself may ask for at all. */
+export async function openScopes(ctx: Tx): Promise<string[]> {
+  const { resources } = await findCatalog(ctx)
+  const ofApis = [...resources.values()].flatMap(({ isOpen, scopes }) =>
+    isOpen ? scopes.map(({ name }) => name) : [],
+  )
+  return [...new Set([...unasked, ...ctx.config.registrationScopes, ...ofApis])]
+}
+
+function resourcesOf(
+  ctx: Tx,
+  { resources, defaultResource }: Catalog,
+  asked: readonly string[],
+): string[] {
+  const isNone = (one: string) => one === organizationsResource || one === userInfoResource(ctx)
+  const named = [...new Set(asked)].filter((one) => !isNone(one))
   const unknown = named.find((indicator) => !resources.has(indicator))
   if (unknown !== undefined) throw new Fault('invalid_target', { resource: unknown })
   if (asked.length > 0 || defaultResource === null) return named

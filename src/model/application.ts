@@ -17,6 +17,8 @@ import { firstSecret, forgetSecrets, hashOfSecret, sealedSecret } from './applic
 import { sqlNow } from './clock.ts'
 import { recording } from './event.ts'
 
+export type ApplicationOrigin = 'admin' | 'registration' | 'document'
+
 /** Who asks for tokens, in the Management API's shape. Its secrets are not part of it. */
 export interface Application {
   id: string
@@ -27,6 +29,8 @@ export interface Application {
   customClientMetadata: CustomClientMetadata
   customData: Record<string, unknown>
   isThirdParty: boolean
+  /** Who brought it: an administrator, or itself, by registration (RFC 7591) or by a document at its address. */
+  origin: ApplicationOrigin
   appearance: Appearance
   createdAt: Date
   updatedAt: Date
@@ -47,6 +51,13 @@ export function authMethodsOf({ type, oidcClientMetadata }: Application): readon
 /** PKCE is for everybody, but for a confidential application that was let off (RFC 9700 § 2.1.1). */
 export function needsPkce(application: Application): boolean {
   return isPublic(application) || application.customClientMetadata.isPkceOptional !== true
+}
+
+/** A refresh token also without `offline_access`: by an administrator's word, or since it registered for one (RFC 7591). */
+export function alwaysRefreshes(application: Application): boolean {
+  const { type, origin, customClientMetadata } = application
+  const mayBe = type === 'Traditional' || origin !== 'admin'
+  return mayBe && customClientMetadata.alwaysIssueRefreshToken === true
 }
 
 function keepsSecret({
@@ -81,13 +92,16 @@ export async function createApplication(
     select * from made`.execute(ctx.db)
   const [row] = rows
   if (row === undefined) throw new Fault('conflict', { field: 'id', id })
-  forget(ctx, id)
+  forgetApplication(ctx, id)
   return { application: toApplication(row), secret }
 }
 
+/** An id may be the address of a document. */
+const longestId = 512
+
 /** Null for an unknown id. Cached for seconds: no query on the hot paths. */
 export async function findApplication(ctx: Tx, id: string): Promise<Application | null> {
-  if (id === '' || id.length > 128 || id.includes('\0')) return null
+  if (id === '' || id.length > longestId || id.includes('\0')) return null
   try {
     return await ctx.cache.get(`application:${id}`, ctx.now(), async () => {
       const { rows } = await sql<ApplicationRow>`
@@ -117,7 +131,7 @@ export async function updateApplication(
   input: ApplicationChange,
 ): Promise<Application | null> {
   const change = applicationChange.parse(input)
-  forget(ctx, id)
+  forgetApplication(ctx, id)
   const found = await findApplication(ctx, id)
   if (found === null) return null
   // What was there and what comes must fit together: redirect URIs depend on the type.
@@ -149,7 +163,7 @@ export async function updateApplication(
       sql`exists (select from changed)`,
     )}
     select * from changed`.execute(ctx.db)
-  forget(ctx, id)
+  forgetApplication(ctx, id)
   return rows[0] === undefined ? null : toApplication(rows[0])
 }
 
@@ -159,11 +173,12 @@ export async function deleteApplication(ctx: Tx, id: string): Promise<boolean> {
     with gone as (delete from idp.applications where id = ${id} returning id),
     ${recording(ctx, [{ type: 'application.deleted', applicationId: id }], sql`exists (select from gone)`)}
     select id from gone`.execute(ctx.db)
-  forget(ctx, id)
+  forgetApplication(ctx, id)
   return rows.length > 0
 }
 
-function forget(ctx: Tx, id: string): void {
+/** To be called after every change of an application. */
+export function forgetApplication(ctx: Tx, id: string): void {
   ctx.cache.forget(`application:${id}`)
   forgetSecrets(ctx, id)
   ctx.cache.forget('application-origins')
@@ -219,6 +234,7 @@ interface ApplicationRow {
   custom_client_metadata: CustomClientMetadata
   custom_data: Record<string, unknown>
   is_third_party: boolean
+  origin: ApplicationOrigin
   appearance: Appearance
   created_at: Date
   updated_at: Date
@@ -234,6 +250,7 @@ function toApplication(row: ApplicationRow): Application {
     customClientMetadata: row.custom_client_metadata,
     customData: row.custom_data,
     isThirdParty: row.is_third_party,
+    origin: row.origin,
     appearance: row.appearance,
     createdAt: row.created_at,
     updatedAt: row.updated_at,

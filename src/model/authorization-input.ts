@@ -60,6 +60,8 @@ export const newResource = z.strictObject({
     .default(3600),
   /** Null signs as the provider signs by itself. */
   signingAlgorithm: z.enum(['ES256', 'ES384', 'RS256', 'EdDSA']).nullable().default(null),
+  /** Applications that introduced themselves may ask for it, and its metadata is published. */
+  isOpen: z.boolean().default(false),
   scopes: z.array(z.strictObject({ name: scopeName, description })).default([]),
 })
 

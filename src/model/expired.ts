@@ -57,6 +57,13 @@ const dead = [
     isDead: (ctx: Tx) => sql`row.expires_at < ${sqlNow(ctx)}`,
   },
   {
+    // Introduced itself, and nobody let it do anything within a week.
+    table: 'idp.applications',
+    isDead: (ctx: Tx) => sql`row.origin <> 'admin' and row.updated_at < ${sqlAfter(ctx, -7 * day)}
+      and not exists (select from idp.consents c where c.application_id = row.id)
+      and not exists (select from idp.grants g where g.application_id = row.id)`,
+  },
+  {
     table: 'auth.webauthn_challenges',
     isDead: (ctx: Tx) => sql`row.expires_at < ${sqlAfter(ctx, -1 * day)}`,
   },

@@ -16,6 +16,8 @@ export interface Resource {
   accessTokenLifetime: number
   /** What its tokens are signed with; null for the provider's own choice. */
   signingAlgorithm: 'ES256' | 'ES384' | 'RS256' | 'EdDSA' | null
+  /** Applications that introduced themselves may ask for it, and its metadata is published (RFC 9728). */
+  isOpen: boolean
   scopes: ResourceScope[]
 }
 
@@ -55,7 +57,7 @@ export function forgetCatalog(ctx: Tx): void {
 
 export async function listResources(ctx: Tx): Promise<Resource[]> {
   const { rows } = await sql<ResourceRow>`
-    select r.id, r.name, r.indicator, r.is_default, r.access_token_ttl, r.signing_algorithm,
+    select r.id, r.name, r.indicator, r.is_default, r.access_token_ttl, r.signing_algorithm, r.is_open,
       coalesce((select json_agg(json_build_object('id', s.id, 'name', s.name, 'description', s.description) order by s.name)
         from idp.scopes s where s.resource_id = r.id), '[]') as scopes
     from idp.resources r order by r.indicator`.execute(ctx.db)
@@ -64,14 +66,14 @@ export async function listResources(ctx: Tx): Promise<Resource[]> {
 
 /** Throws a ZodError on a wrong shape, and `conflict` where the indicator is taken. */
 export async function createResource(ctx: Tx, input: NewResource): Promise<string> {
-  const { name, indicator, isDefault, accessTokenTtl, signingAlgorithm, scopes } =
+  const { name, indicator, isDefault, isOpen, accessTokenTtl, signingAlgorithm, scopes } =
     newResource.parse(input)
   const id = ctx.random.id(21)
   if (isDefault) await clearDefault(ctx, id)
   const { rows } = await sql`
     with made as (
-      insert into idp.resources (id, name, indicator, is_default, access_token_ttl, signing_algorithm, created_at)
-      values (${id}, ${name}, ${indicator}, ${isDefault}, ${accessTokenTtl}, ${signingAlgorithm}, ${sqlNow(ctx)})
+      insert into idp.resources (id, name, indicator, is_default, access_token_ttl, signing_algorithm, is_open, created_at)
+      values (${id}, ${name}, ${indicator}, ${isDefault}, ${accessTokenTtl}, ${signingAlgorithm}, ${isOpen}, ${sqlNow(ctx)})
       on conflict (indicator) do nothing returning id),
     ${recording(ctx, [{ type: 'resource.created', details: { id, indicator } }], sql`exists (select from made)`)}
     select id from made`.execute(ctx.db)
@@ -83,7 +85,7 @@ export async function createResource(ctx: Tx, input: NewResource): Promise<strin
 
 /** Changes a resource; its scopes, where they are named, become exactly those. The indicator never changes. */
 export async function updateResource(ctx: Tx, id: string, change: ResourceChange): Promise<void> {
-  const { name, isDefault, accessTokenTtl, signingAlgorithm, scopes } = newResource
+  const { name, isDefault, isOpen, accessTokenTtl, signingAlgorithm, scopes } = newResource
     .omit({ indicator: true })
     .partial()
     .parse(change)
@@ -91,6 +93,7 @@ export async function updateResource(ctx: Tx, id: string, change: ResourceChange
   await sql`
     with changed as (
       update idp.resources set name = coalesce(${name ?? null}, name), is_default = coalesce(${isDefault ?? null}, is_default),
+        is_open = coalesce(${isOpen ?? null}, is_open),
         access_token_ttl = coalesce(${accessTokenTtl ?? null}, access_token_ttl),
         signing_algorithm = case when ${signingAlgorithm === undefined} then signing_algorithm else ${signingAlgorithm ?? null} end
       where id = ${id} returning id),
@@ -141,6 +144,7 @@ interface ResourceRow {
   is_default: boolean
   access_token_ttl: number
   signing_algorithm: Resource['signingAlgorithm']
+  is_open: boolean
   scopes: ResourceScope[]
 }
 
@@ -152,6 +156,7 @@ function toResource(row: ResourceRow): Resource {
     isDefault: row.is_default,
     accessTokenLifetime: row.access_token_ttl * second,
     signingAlgorithm: row.signing_algorithm,
+    isOpen: row.is_open,
     scopes: row.scopes,
   }
 }

@@ -86,8 +86,10 @@ function targetScopes(
 ): RawBuilder<unknown> {
   const allowed = (isOrganization: boolean) =>
     isThirdParty
-      ? sql`and exists (select from idp.application_resource_scopes x
+      ? sql`and (exists (select from idp.application_resource_scopes x
           where x.application_id = ${applicationId} and x.scope_id = s.id and x.is_organization = ${isOrganization})
+          or (${!isOrganization} and a.is_open
+            and exists (select from idp.applications o where o.id = ${applicationId} and o.origin <> 'admin')))
         and exists (select from idp.consents c where c.user_id = u.id and c.application_id = ${applicationId}
           and jsonb_exists(c.resource_scopes->(${indicator}::text), s.name))`
       : sql``

@@ -114,7 +114,9 @@ describe('UserInfo', () => {
     )
     const bare = await at.ask('/oidc/me')
     expect(bare.status).toBe(401)
-    expect(bare.headers.get('www-authenticate')).toBe(`Bearer realm="${issuer}"`)
+    expect(bare.headers.get('www-authenticate')).toBe(
+      `Bearer realm="${issuer}", resource_metadata="http://localhost:3001/.well-known/oauth-protected-resource/oidc/me"`,
+    )
     for (const wrong of [
       refresh_token,
       id_token,

@@ -10,6 +10,7 @@ import {
   type Back,
   checkAuthorization,
 } from '../../flows/authorize.ts'
+import { meetApplication } from '../../flows/client-document.ts'
 import { checkDeviceRequest, deviceOf, resumeDevice } from '../../flows/device.ts'
 import {
   checkEndSession,
@@ -33,6 +34,7 @@ import { checkForm, parseAuthorization, single } from './schema.ts'
 export async function authorization(c: Call, pages: Pages): Promise<Response> {
   const ctx = c.get('ctx')
   const asked = await paramsOf(c)
+  await meetApplication(ctx, single(asked, 'client_id'))
   // To look at a pushed request is to spend it, and this browser comes once more, with its cookies.
   if (isStrangersForm(c) && asked.has('request_uri')) return redirect(c, `/oidc/auth?${asked}`)
   const { params, request } = await readAsked(ctx, asked)

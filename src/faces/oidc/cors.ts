@@ -9,8 +9,16 @@ export interface OidcEnv extends Env {
 
 export type Call = HonoContext<OidcEnv>
 
-/** Discovery and keys are for everybody. */
+/** Discovery, keys and registration are for everybody; what takes JSON or a header of its own is asked for first. */
 export const openToAll: MiddlewareHandler<OidcEnv> = async (c, next) => {
+  if (c.req.method === 'OPTIONS') {
+    c.header('access-control-allow-origin', '*')
+    c.header('access-control-allow-methods', 'GET, POST, PUT, DELETE')
+    const asked = c.req.header('access-control-request-headers')
+    c.header('access-control-allow-headers', asked ?? 'Authorization, Content-Type')
+    c.header('access-control-max-age', '3600')
+    return c.body(null, 204)
+  }
   await next()
   c.header('access-control-allow-origin', '*')
 }

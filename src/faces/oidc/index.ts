@@ -12,6 +12,17 @@ import { answerError, present } from './errors.ts'
 import { metadata } from './metadata.ts'
 import type { Pages, Trouble } from './pages.ts'
 import { pushedRequest } from './pushed.ts'
+import {
+  changeRegistration,
+  readRegistration,
+  register,
+  removeRegistration,
+} from './register.ts'
+import {
+  openResourceMetadata,
+  ownResourceMetadata,
+  resourceMetadataPath,
+} from './resource-metadata.ts'
 import { introspection, revocation, token, userInfo } from './tokens.ts'
 
 /** The OpenID Provider and OAuth 2.1 authorization server, at `/oidc` and where discovery looks for it. */
@@ -25,11 +36,24 @@ export function oidc(pages: Pages): Hono<Env> {
     '/.well-known/openid-configuration/oidc',
     '/.well-known/oauth-authorization-server/oidc',
   ]) {
-    app.get(path, openToAll, async (c) => keep(c, await metadata(c.get('ctx'))))
+    app.use(path, openToAll)
+    app.get(path, async (c) => keep(c, await metadata(c.get('ctx'))))
   }
   app.get('/oidc/jwks', openToAll, async (c) =>
     keep(c, { keys: await publicJwks(c.get('ctx'), 'oidc') }),
   )
+
+  app.use('/oidc/resource-metadata', openToAll)
+  app.get('/oidc/resource-metadata', async (c) => keep(c, await openResourceMetadata(c)))
+  app.use(`${resourceMetadataPath}/*`, openToAll)
+  app.get(`${resourceMetadataPath}/*`, async (c) => keep(c, await ownResourceMetadata(c)))
+
+  app.use('/oidc/register', openToAll)
+  app.use('/oidc/register/:id', openToAll)
+  app.post('/oidc/register', register)
+  app.get('/oidc/register/:id', readRegistration)
+  app.put('/oidc/register/:id', changeRegistration)
+  app.delete('/oidc/register/:id', removeRegistration)
 
   app.on(['GET', 'POST'], '/oidc/auth', (c) => authorization(c, pages))
   app.get('/oidc/auth/:id', (c) => resume(c, pages))

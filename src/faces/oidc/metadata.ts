@@ -20,6 +20,8 @@ export async function metadata(ctx: Context): Promise<Record<string, unknown>> {
     introspection_endpoint: `${issuer}/token/introspection`,
     device_authorization_endpoint: `${issuer}/device/auth`,
     jwks_uri: `${issuer}/jwks`,
+    ...(ctx.config.registration !== 'off' && { registration_endpoint: `${issuer}/register` }),
+    client_id_metadata_document_supported: ctx.config.clientDocuments,
     response_types_supported: ['code'],
     response_modes_supported: ['query', 'form_post'],
     grant_types_supported: grantTypes,

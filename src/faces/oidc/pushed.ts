@@ -4,12 +4,12 @@ import { pushRequest } from '../../flows/push-request.ts'
 import { readDirect } from './asked.ts'
 import type { Call } from './cors.ts'
 import { signerOf } from './dpop.ts'
-import { authenticated, noStore, withoutProofs } from './tokens.ts'
+import { authenticatedFirst, noStore, withoutProofs } from './tokens.ts'
 
 /** `POST /oidc/par` (RFC 9126). */
 export async function pushedRequest(c: Call): Promise<Response> {
   const ctx = c.get('ctx')
-  const { form, application } = await authenticated(c)
+  const { form, application } = await authenticatedFirst(c)
   if (form.has('request_uri')) {
     throw new Fault('invalid_request', { parameter: 'request_uri', problem: 'misplaced' })
   }

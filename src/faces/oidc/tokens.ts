@@ -1,6 +1,7 @@
 import { Fault } from '../../base/fault.ts'
 import { readForm } from '../../base/http.ts'
 import { authenticateApplication } from '../../flows/authenticate-application.ts'
+import { meetApplication } from '../../flows/client-document.ts'
 import { introspectToken, revokeApplicationToken, whoHolds } from '../../flows/token.ts'
 import { type Application, findApplication } from '../../model/application.ts'
 import { userInfoClaims } from './claims.ts'
@@ -53,8 +54,24 @@ export async function userInfo(c: Call): Promise<Response> {
 export async function authenticated(
   c: Call,
 ): Promise<{ form: URLSearchParams; application: Application }> {
+  return proved(c, await readProofs(c))
+}
+
+/** The same where a request begins: who is known by its own document may be here for the first time. */
+export async function authenticatedFirst(
+  c: Call,
+): Promise<{ form: URLSearchParams; application: Application }> {
+  const read = await readProofs(c)
+  await meetApplication(c.get('ctx'), read.credentials.id)
+  return proved(c, read)
+}
+
+async function readProofs(c: Call) {
   const form = checkForm(await readOAuthForm(c))
-  const credentials = credentialsOf(c.req.header('authorization'), form)
+  return { form, credentials: credentialsOf(c.req.header('authorization'), form) }
+}
+
+async function proved(c: Call, { form, credentials }: Awaited<ReturnType<typeof readProofs>>) {
   const application = await authenticateApplication(c.get('ctx'), credentials)
   c.set('application', application)
   return { form, application }

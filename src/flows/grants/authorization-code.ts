@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Context } from '../../base/context.ts'
 import { Fault } from '../../base/fault.ts'
-import type { Application } from '../../model/application.ts'
+import { type Application, alwaysRefreshes } from '../../model/application.ts'
 import { redeemCode, refuseCode } from '../../model/code.ts'
 import { finishAccessToken, opaqueToken } from '../mint.ts'
 import {
@@ -32,9 +32,7 @@ export async function redeemAuthorizationCode(
     ...issue,
     redirectUri,
     challenge,
-    alwaysRefresh:
-      application.type === 'Traditional' &&
-      application.customClientMetadata.alwaysIssueRefreshToken === true,
+    alwaysRefresh: alwaysRefreshes(application),
   })
   if (issued === null) {
     const problem = await refuseCode(acting, code, issue)
