@@ -67,6 +67,13 @@ test('v1 is told of errors as GoTrue told them then', async () => {
   })
 })
 
+test('v1’s GoTrueApi, which says no name, is told so too', async () => {
+  const world = await gotrueWorld()
+  const api = new GoTrueApi({ url: 'http://localhost:3001/auth/v1', fetch: world.fetch })
+  const { error } = await api.signOut('no-token')
+  expect(error).toMatchObject({ status: 401, message: expect.stringMatching(/^Invalid token: /) })
+})
+
 test('v1 is told that a number is nobody’s only where nobody has one', async () => {
   const world = await gotrueWorld()
   const attempt = { phone: '15551234567', token: '123456' }
@@ -80,7 +87,8 @@ test('v1 is told that a number is nobody’s only where nobody has one', async (
 test.each([
   {},
   { 'x-client-info': 'supabase-js/2.119.0' },
-  { 'x-client-info': 'auth-py/1.0.0' },
+  { 'x-client-info': 'auth-py/1.0.0', 'content-type': 'application/json;charset=UTF-8' },
+  { 'content-type': 'application/json' },
   { 'x-client-info': 'gotrue-js/1.24.0', 'x-supabase-api-version': '2024-01-01' },
 ])('whoever is not v1 is told of errors as GoTrue tells them today: %j', async (headers) => {
   const world = await gotrueWorld()

@@ -19,12 +19,16 @@ export async function speakToFirstVersion(
   c.res = new Response(JSON.stringify(told.body), { status: told.status, headers })
 }
 
-/** Others send no API version either (curl, and clients in other languages), and expect the GoTrue of today. */
+/**
+ * Others send no API version either (curl, and clients in other languages), and expect the GoTrue of today. The first
+ * version says its name; only its `GoTrueApi`, used by itself, does not, and is known by how it writes its bodies.
+ */
 function isFirstVersion(c: HonoContext<Env>): boolean {
-  return (
-    c.req.header('x-supabase-api-version') === undefined &&
-    /^(?:gotrue|supabase)-js\/[01]\./.test(c.req.header('x-client-info') ?? '')
-  )
+  if (c.req.header('x-supabase-api-version') !== undefined) return false
+  const name = c.req.header('x-client-info')
+  return name === undefined
+    ? c.req.header('content-type') === 'application/json;charset=UTF-8'
+    : /^(?:gotrue|supabase)-js\/[01]\./.test(name)
 }
 
 /** Users by themselves, in a session, and in a list. */
