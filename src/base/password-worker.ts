@@ -1,6 +1,7 @@
 import { parentPort } from 'node:worker_threads'
 import { hashSync as argonHash, verifySync as argonVerify } from '@node-rs/argon2'
 import { compareSync as bcryptVerify } from 'bcryptjs'
+import { firebaseScryptMatches, isFirebaseScrypt } from './firebase-scrypt.ts'
 import type { PasswordAnswer, PasswordJob } from './password.ts'
 
 // 2 is argon2id. OWASP's first choice: 19 MiB, two passes, one lane; 8–10 ms on one core.
@@ -21,6 +22,7 @@ function answer(job: PasswordJob): PasswordAnswer {
 
 function matches(password: string, hash: string): boolean {
   if (/^\$argon2(id|i)\$/.test(hash)) return withinCeilings(hash) && argonVerify(hash, password)
+  if (isFirebaseScrypt(hash)) return firebaseScryptMatches(password, hash)
   // The broken `$2x$` variant is refused; `$2y$` is PHP's name for `$2b$`.
   const bcrypt = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$/.exec(hash)
   return bcrypt !== null && Number(bcrypt[1]) <= 14 && bcryptVerify(password, hash)

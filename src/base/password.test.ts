@@ -19,6 +19,17 @@ test("GoTrue's bcrypt hashes match, PHP's name for them too, and are outdated", 
   expect(isOutdated(hash)).toBe(true)
 })
 
+// The example that Firebase publishes with its own program.
+const firebase =
+  '$fbscrypt$v=1,n=14,r=8,p=1,ss=Bw==,sk=jxspr8Ki0RYycVU8zykbdLGjFQ3McFUH0uiiTvC8pVMXAn210wjLNmdZJzxUECKbm0QsEmYUSDzZvpjeJ9WmXA==$42xEC+ixf3L2lw==$lSrfV15cpx95/sZS2W9c9Kp6i/LVgQNDNC/qzrCnh1SAyZvqmZqAjTdn3aoItz+VHjoZilo78198JAdRuid5lQ=='
+
+test("Firebase's scrypt matches, as GoTrue writes it down, and is outdated", async () => {
+  expect(await passwordMatches('user1password', firebase)).toBe(true)
+  expect(await passwordMatches('user2password', firebase)).toBe(false)
+  expect(isOutdated(firebase)).toBe(true)
+  expect(isKnownHash(firebase)).toBe(true)
+})
+
 test('without a hash nothing matches', async () => {
   expect(await passwordMatches('', null)).toBe(false)
   expect(await passwordMatches('anything', null)).toBe(false)
@@ -29,6 +40,10 @@ test.each([
   '$2x$04$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa',
   'correct horse',
   '$argon2id$v=19$m=9999999,t=2,p=1$c2FsdHNhbHQ$aGFzaA',
+  firebase.replace('n=14', 'n=24'),
+  firebase.replace('p=1', 'p=99'),
+  firebase.replace('v=1', 'v=2'),
+  firebase.replace(/sk=[^$]*\$/, 'sk=$'),
   '$argon2d$v=19$m=4096,t=2,p=1$c2FsdHNhbHQ$aGFzaA',
 ])('%s is a hash that we do not even try', async (hash) => {
   expect(await passwordMatches('correct horse', hash)).toBe(false)

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import { Fault } from './fault.ts'
+import { isFirebaseScrypt } from './firebase-scrypt.ts'
 
 export type PasswordJob =
   | { id: number; kind: 'hash'; password: string }
@@ -66,7 +67,7 @@ export async function hashPassword(password: string): Promise<string> {
 }
 
 /**
- * Whether the password is the one that was hashed (argon2id, argon2i, bcrypt). Without a hash it costs as
+ * Whether the password is the one that was hashed (argon2id, argon2i, bcrypt, Firebase's scrypt). Without a hash it costs as
  * much time and answers false, so that an unknown account looks like a wrong password.
  */
 export async function passwordMatches(password: string, hash: string | null): Promise<boolean> {
@@ -81,7 +82,11 @@ export function isOutdated(hash: string): boolean {
 
 /** Whether we can verify a hash of this form at all. */
 export function isKnownHash(hash: string): boolean {
-  return /^\$argon2(id|i)\$v=\d+\$/.test(hash) || /^\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}$/.test(hash)
+  return (
+    /^\$argon2(id|i)\$v=\d+\$/.test(hash) ||
+    /^\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}$/.test(hash) ||
+    isFirebaseScrypt(hash)
+  )
 }
 
 // An argon2id hash of a random value that nobody knows, with the current parameters.
