@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { type Kysely, sql } from 'kysely'
 import type { OpenDatabase } from './driver.ts'
+import { gotrueBefore } from './gotrue-version.ts'
 import type { Database } from './tables.ts'
 
 const ownMigrations = new URL('../../migrations/', import.meta.url)
@@ -47,6 +48,8 @@ export async function migrate(
       const applied = await alone(database.db, (db) => apply(db, migration))
       if (applied) done.applied.push(migration.name)
     }
+    const before = done.applied.includes('0001_auth.sql') ? await gotrueBefore(database.db) : null
+    if (before !== null) done.warnings.push(before)
   } finally {
     stopListening()
   }

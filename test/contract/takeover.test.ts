@@ -27,7 +27,7 @@ describe('on a database that GoTrue has made', () => {
     const { database, url } = await bareDatabase()
     await database.execute(gotrueSchema())
     await database.execute(`
-      insert into auth.schema_migrations values ('00'), ('20210710035447');
+      insert into auth.schema_migrations values ('00'), ('20260625000000');
       insert into auth.users (id, email, instance_id) values (gen_random_uuid(), 'ann@example.com', gen_random_uuid());
       create function public.on_user() returns trigger language plpgsql as 'begin return new; end';
       create trigger on_user after insert on auth.users for each row execute function public.on_user();
@@ -64,12 +64,18 @@ describe('on a database that GoTrue has made', () => {
         drop referrer, drop invite_token, alter auth_code set not null, alter code_challenge set not null,
         alter code_challenge_method set not null;
       alter table oauth_clients drop token_endpoint_auth_method;
+      insert into schema_migrations values ('00'), ('20171026211738'), ('20240806073726');
       insert into oauth_clients (id, registration_type, redirect_uris, grant_types, client_type)
         values (gen_random_uuid(), 'manual', '', '', 'public'), (gen_random_uuid(), 'manual', '', '', 'confidential');
       reset search_path;`)
 
-    await migrate(database)
+    const { warnings } = await migrate(database)
 
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        /^GoTrue's migrations of this database end at 20240806073726\. What came /,
+      ),
+    ])
     const catalog = await readCatalog(database)
     expect(catalog.columns).toEqual(authColumns)
     expect(catalog.indexes).toEqual(authIndexes)
@@ -79,10 +85,18 @@ describe('on a database that GoTrue has made', () => {
       .select(['client_type', 'token_endpoint_auth_method'])
       .orderBy('client_type')
       .execute()
+    expect(await migrate(database)).toEqual({ applied: [], warnings: [] })
     expect(methods).toEqual([
       { client_type: 'public', token_endpoint_auth_method: 'none' },
       { client_type: 'confidential', token_endpoint_auth_method: 'client_secret_basic' },
     ])
+  })
+
+  test('of a newer one it is said that the rest is left alone', async () => {
+    const { database } = await bareDatabase()
+    await database.execute(gotrueSchema())
+    await database.execute("insert into auth.schema_migrations values ('20990101000000')")
+    expect((await migrate(database)).warnings).toEqual([expect.stringContaining('left alone')])
   })
 
   test('one that is too old is left alone, with advice', async () => {
