@@ -13,10 +13,12 @@ export async function callFunction(
 ): Promise<unknown> {
   return transaction(ctx, async (ctx) => {
     await sql`set local statement_timeout = ${sql.lit(timeout)}`.execute(ctx.db)
-    const { rows } = await sql<{ answer: unknown }>`
-      select ${sql.id(schema, name)}(${JSON.stringify(input)}::text::jsonb) as answer`.execute(
+    // As JSON whatever it returns: a function that is replaced by one of another type finds no stale plan.
+    const { rows } = await sql<{ called: { answer: unknown } }>`
+      select to_jsonb(c) as called
+      from (select ${sql.id(schema, name)}(${JSON.stringify(input)}::text::jsonb) as answer) c`.execute(
       ctx.db,
     )
-    return rows[0]?.answer ?? null
+    return rows[0]?.called.answer ?? null
   })
 }
