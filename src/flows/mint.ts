@@ -82,7 +82,13 @@ function lifetimeFor({ customClientMetadata: { accessTokenTtl } }: Application):
 }
 
 /** An organization as an audience, in Logto's words. */
-const organizationAudience = (id: string) => `urn:logto:organization:${id}`
+const organizationPrefix = 'urn:logto:organization:'
+const organizationAudience = (id: string) => `${organizationPrefix}${id}`
+
+/** The organization that is a token's audience; null for an API. */
+export function organizationOf(audience: string | null): string | null {
+  return audience?.startsWith(organizationPrefix) ? audience.slice(organizationPrefix.length) : null
+}
 
 async function sign(ctx: Context, minting: Minting, target: Target): Promise<Minted> {
   const { application, holder, scope, cnf, act } = minting

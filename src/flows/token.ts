@@ -28,7 +28,15 @@ export async function introspectToken(
   token: string,
 ): Promise<TokenFacts | null> {
   if (isPublic(application)) throw new Fault('invalid_client', { problem: 'secret-missing' })
-  const owner = application.type === 'MachineToMachine' ? null : application.id
+  return findGoodToken(ctx, token, application.type === 'MachineToMachine' ? null : application.id)
+}
+
+/** The token if it is good now, opaque or a JWT; `owner` null looks at every application's. */
+export async function findGoodToken(
+  ctx: Context,
+  token: string,
+  owner: string | null,
+): Promise<TokenFacts | null> {
   if (!looksSigned(token)) return findToken(ctx, token, owner)
   const signed = await readSigned(ctx, token)
   if (signed === null || (owner !== null && owner !== signed.applicationId)) return null
@@ -60,7 +68,7 @@ function looksSigned(token: string): boolean {
 async function readSigned(
   ctx: Context,
   token: string,
-): Promise<(SignedToken & { facts: Omit<TokenFacts, 'username'> }) | null> {
+): Promise<(SignedToken & { facts: Omit<TokenFacts, 'username' | 'signIn'> }) | null> {
   const read = await verifyIssued(ctx, 'oidc', { token, at: ctx.now() })
   if (read.outcome !== 'valid' || read.header.typ !== 'at+jwt') return null
   const parsed = accessTokenClaims.safeParse(read.claims)

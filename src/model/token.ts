@@ -70,6 +70,14 @@ export interface TokenFacts {
   /** How sure we are of the user, and since when; null where nobody asked (RFC 9470 § 6.2). */
   acr: string | null
   authenticatedAt: Date | null
+  /** What stands behind the token's grant; null where a client came with its own credentials. */
+  signIn: SignIn | null
+}
+
+/** `sessionId` is null where nobody signed in: an exchanged token. */
+export interface SignIn {
+  sessionId: string | null
+  at: Date
 }
 
 /** The token if it is good now; `owner` null looks at every application's. */
@@ -84,12 +92,14 @@ export async function findToken(
     user_id: string | null
     scope: string
     details: { cnf?: Confirmation; act?: ActingParty; acr?: string; wantsAuthTime?: boolean }
+    session_id: string | null
     authenticated_at: Date | null
     created_at: Date
     expires_at: Date
     username: string | null
   }>`
-    select t.kind, t.application_id, g.user_id, t.scope, t.details, t.created_at, t.expires_at, g.authenticated_at, p.username
+    select t.kind, t.application_id, g.user_id, t.scope, t.details, t.created_at, t.expires_at, g.session_id, g.authenticated_at,
+      p.username
     from idp.tokens t left join idp.grants g on g.id = t.grant_id left join auth.sessions s on s.id = g.session_id
       left join auth.users u on u.id = g.user_id left join idp.profiles p on p.user_id = g.user_id
     where t.hash = ${sha256(token)} and t.kind in ('refresh', 'access') and t.used_at is null and t.expires_at > ${sqlNow(ctx)}
@@ -112,6 +122,7 @@ export async function findToken(
     act: row.details.act ?? null,
     acr: row.details.acr ?? null,
     authenticatedAt: row.details.wantsAuthTime ? row.authenticated_at : null,
+    signIn: row.authenticated_at && { sessionId: row.session_id, at: row.authenticated_at },
   }
 }
 
@@ -127,20 +138,22 @@ export interface SignedToken {
 export async function findSignedToken(
   ctx: Tx,
   { token, grantId, applicationId }: SignedToken,
-): Promise<{ username: string | null } | null> {
+): Promise<Pick<TokenFacts, 'username' | 'signIn'> | null> {
   if (grantId === null) {
     const { rows } = await sql`
       select from idp.applications a where a.id = ${applicationId}
         and not exists (select from idp.tokens t where t.hash = ${sha256(token)})`.execute(ctx.db)
-    return rows.length === 0 ? null : { username: null }
+    return rows.length === 0 ? null : { username: null, signIn: null }
   }
-  const { rows } = await sql<{ username: string | null }>`
-    select p.username from idp.grants g left join auth.sessions s on s.id = g.session_id join auth.users u on u.id = g.user_id
+  const { rows } = await sql<{ username: string | null; sessionId: string | null; at: Date }>`
+    select p.username, g.session_id as "sessionId", g.authenticated_at as at from idp.grants g left join auth.sessions s on s.id = g.session_id join auth.users u on u.id = g.user_id
       left join idp.profiles p on p.user_id = u.id
     where g.id = ${grantId} and g.application_id = ${applicationId} and ${isLive(ctx)}`.execute(
     ctx.db,
   )
-  return rows[0] ?? null
+  const [row] = rows
+  if (row === undefined) return null
+  return { username: row.username, signIn: { sessionId: row.sessionId, at: row.at } }
 }
 
 /** Revokes an application's own token, and with it everything of the same grant. True when there was one. */

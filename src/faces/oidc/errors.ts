@@ -286,6 +286,7 @@ const problems: Record<string, string> = {
   unsupported: 'has a value that is not supported',
   unregistered: 'is not registered for this client',
   misplaced: 'does not belong here',
+  unacceptable: 'is not one that can be used here',
 }
 
 /** A stranger's name of a parameter, in the characters that RFC 6749 § 5.2 allows. */

@@ -12,17 +12,13 @@ import { answerError, present } from './errors.ts'
 import { metadata } from './metadata.ts'
 import type { Pages, Trouble } from './pages.ts'
 import { pushedRequest } from './pushed.ts'
-import {
-  changeRegistration,
-  readRegistration,
-  register,
-  removeRegistration,
-} from './register.ts'
+import { changeRegistration, readRegistration, register, removeRegistration } from './register.ts'
 import {
   openResourceMetadata,
   ownResourceMetadata,
   resourceMetadataPath,
 } from './resource-metadata.ts'
+import { subjectToken } from './subject-token.ts'
 import { introspection, revocation, token, userInfo } from './tokens.ts'
 
 /** The OpenID Provider and OAuth 2.1 authorization server, at `/oidc` and where discovery looks for it. */
@@ -70,6 +66,8 @@ export function oidc(pages: Pages): Hono<Env> {
   app.post('/oidc/token/introspection', introspection)
   app.post('/oidc/token/revocation', revocation)
   app.on(['GET', 'POST'], '/oidc/me', userInfo)
+
+  app.post('/api/subject-tokens', subjectToken)
 
   app.all('/oidc/*', (c) => answerError(c, new Fault('not_found'), issuerOf(c.get('ctx'))))
 

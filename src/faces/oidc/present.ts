@@ -13,7 +13,7 @@ import { idTokenClaims } from './claims.ts'
 export async function tokenJson(
   ctx: Context,
   application: Application,
-  { access, refreshToken, granted }: TokenSet,
+  { access, refreshToken, granted, issuedTokenType }: TokenSet,
 ): Promise<Record<string, unknown>> {
   const isOpenId = granted?.grantedScope.split(' ').includes('openid') ?? false
   return {
@@ -21,6 +21,7 @@ export async function tokenJson(
     expires_in: access.lifetime / second,
     ...(granted !== null && isOpenId && { id_token: await idTokenOf(ctx, application, granted) }),
     ...(refreshToken !== null && { refresh_token: refreshToken }),
+    ...(issuedTokenType !== undefined && { issued_token_type: issuedTokenType }),
     scope: access.scope,
     token_type: access.type,
   }

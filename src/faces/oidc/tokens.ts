@@ -97,7 +97,7 @@ async function readOAuthForm(c: Call): Promise<URLSearchParams> {
 }
 
 /** RFC 6750 § 2: by the header or in a form, by one of them, and never in the address; with a proof, by the header. */
-async function shownBy(c: Call): Promise<{ token: string; scheme: 'Bearer' | 'DPoP' }> {
+export async function shownBy(c: Call): Promise<{ token: string; scheme: 'Bearer' | 'DPoP' }> {
   if (c.req.query('access_token') !== undefined) {
     throw new Fault('invalid_request', { parameter: 'access_token', problem: 'unsupported' })
   }

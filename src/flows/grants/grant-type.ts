@@ -15,6 +15,7 @@ export type GrantType =
   | 'refresh_token'
   | 'client_credentials'
   | 'urn:ietf:params:oauth:grant-type:device_code'
+  | 'urn:ietf:params:oauth:grant-type:token-exchange'
 
 /** What every request for tokens may say beside its proof. */
 export interface TokenRequest {
@@ -28,6 +29,8 @@ export interface TokenRequest {
 export interface TokenSet {
   access: Minted
   refreshToken: string | null
+  /** What was issued, where the grant type has to say so (RFC 8693 § 2.2.1). */
+  issuedTokenType?: string
   /** Whose ID token goes with it, if `openid` was granted. */
   granted: Granted | null
 }
@@ -40,12 +43,15 @@ export function mayUse(application: Application, grantType: GrantType): void {
 }
 
 function isAllowed(application: Application, grantType: GrantType): boolean {
-  const { type, customClientMetadata } = application
+  const { type, isThirdParty, customClientMetadata } = application
   switch (grantType) {
     case 'client_credentials':
       return type === 'MachineToMachine'
     case 'urn:ietf:params:oauth:grant-type:device_code':
       return customClientMetadata.isDeviceFlow === true && type !== 'MachineToMachine'
+    case 'urn:ietf:params:oauth:grant-type:token-exchange':
+      // Nobody was there to allow it, so somebody else's application may not.
+      return customClientMetadata.allowTokenExchange === true && !isThirdParty
     default:
       return type !== 'MachineToMachine'
   }
