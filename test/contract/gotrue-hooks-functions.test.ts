@@ -129,6 +129,18 @@ test('a function adds to access tokens, as GoTrue’s guide has it', async () =>
   await world.createAccount()
   const { access_token } = await world.signIn()
   expect(claimsOf(access_token).user_role).toBe('ann@example.com')
+  world.queries()
+  await world.signIn()
+  const asked = world.queries()
+  await world.under({}).signIn()
+  const plain = world.queries()
+  expect(asked).toHaveLength(plain.length + 4)
+  expect(asked.slice(-4).map((query) => query.trim().split(/\s/)[0])).toEqual([
+    'begin',
+    'set',
+    'select',
+    'commit',
+  ])
 })
 
 test('a function sends messages by putting them into a table', async () => {
