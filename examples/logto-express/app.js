@@ -5,13 +5,23 @@ import session from 'express-session'
 
 const port = Number(process.env.PORT ?? 3003)
 const baseUrl = process.env.BASE_URL ?? `http://localhost:${port}`
+const api = process.env.API ?? 'http://localhost:3010'
+const resource = process.env.RESOURCE ?? 'https://things.example.com'
 
 const config = {
   endpoint: process.env.ENDPOINT ?? 'http://localhost:3001',
   appId: process.env.APP_ID,
   appSecret: process.env.APP_SECRET,
   baseUrl,
-  scopes: [UserScope.Email, UserScope.CustomData],
+  scopes: [
+    UserScope.Email,
+    UserScope.CustomData,
+    UserScope.Roles,
+    UserScope.Organizations,
+    'read:things',
+    'invite:members',
+  ],
+  resources: [resource],
 }
 
 const app = express()
@@ -40,6 +50,30 @@ app.get(
     response.status(isAuthenticated ? 200 : 401).json({ isAuthenticated, userInfo })
   },
 )
+
+// With a token for the API, as the user.
+app.get(
+  '/things',
+  withLogto({ ...config, getAccessToken: true, resource }),
+  async (request, response) => {
+    await passOn('/things', request.user.accessToken, response)
+  },
+)
+
+// With the organization's own token.
+app.get(
+  '/organizations/:id/members',
+  withLogto({ ...config, getOrganizationToken: true }),
+  async (request, response) => {
+    await passOn(request.path, request.user.organizationTokens?.[request.params.id], response)
+  },
+)
+
+async function passOn(path, token, response) {
+  if (!token) return response.status(403).json({ error: 'no_token' })
+  const answer = await fetch(api + path, { headers: { authorization: `Bearer ${token}` } })
+  response.status(answer.status).json(await answer.json())
+}
 
 app.use((error, _request, response, _next) => {
   response.status(401).json({ isAuthenticated: false, code: error.code, message: error.message })
