@@ -7,7 +7,7 @@ import type { Context } from '../src/base/context.ts'
 import { createLog } from '../src/base/log.ts'
 import type { Random } from '../src/base/random.ts'
 import { listMessages, type MailboxMessage } from '../src/model/message.ts'
-import { withDatabase } from './database.ts'
+import { type TestDatabase, withDatabase } from './database.ts'
 
 /** This file's database; every world begins with it empty. */
 const database = withDatabase()
@@ -34,7 +34,7 @@ export interface World {
   audited(): Promise<string[]>
   /** The statements since the last call. */
   queries(): string[]
-  database: typeof database
+  database: TestDatabase
 }
 
 /**
@@ -43,6 +43,11 @@ export interface World {
  */
 export async function world(environment: Record<string, string> = {}): Promise<World> {
   await database.clear()
+  return worldOn(database, environment)
+}
+
+/** A world on a database that is there already, with whatever is in it. */
+export function worldOn(database: TestDatabase, environment: Record<string, string> = {}): World {
   const sent: Sent[] = []
   let time = new Date('2026-11-22T12:00:00.000Z').getTime()
   const log = createLog('silent')

@@ -49,7 +49,11 @@ export interface AskOptions {
 export const newFormat = { 'x-supabase-api-version': '2024-01-01' }
 
 export async function gotrueWorld(environment: Record<string, string> = {}): Promise<GotrueWorld> {
-  const made = await world(environment)
+  return gotrueIn(await world(environment))
+}
+
+/** GoTrue's face in a world that is there. */
+export async function gotrueIn(made: World): Promise<GotrueWorld> {
   return serve(made, await keyOf(made, { role: 'service_role' }))
 }
 
