@@ -15,6 +15,15 @@ export interface Request {
   resources: { name: string; scopes: string[] }[]
   /** Those of the user, where the application asks for organizations; `isShared` since an earlier consent. */
   organizations: (Membership & { isShared: boolean })[]
+  /** What is known of an application that introduced itself; null for those that an administrator brought. */
+  stranger: Stranger | null
+}
+
+/** All that cannot be made up by who introduces itself: where its document lies, and where its answers go. */
+interface Stranger {
+  documentHost: string | null
+  /** Null for a program on the user's device. */
+  returnHost: string | null
 }
 
 /** Null where nothing is asked that the page could show: then the OpenID Provider says what comes next. */
@@ -42,6 +51,17 @@ export async function findRequest(
     organizations: asksOrganizations(consent)
       ? await organizationsOf(ctx, userId, application.id)
       : [],
+    stranger: strangerIn(application, interaction),
+  }
+}
+
+function strangerIn({ id, origin }: Application, { request }: Interaction): Stranger | null {
+  if (origin === 'admin') return null
+  const back = String(request.redirect_uri ?? '')
+  return {
+    documentHost: origin === 'document' ? new URL(id).host : null,
+    // Only an https address is the same place for everybody.
+    returnHost: /^https:/i.test(back) && URL.canParse(back) ? new URL(back).host : null,
   }
 }
 

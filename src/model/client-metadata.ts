@@ -108,7 +108,7 @@ export function readIntroduction(
         type,
         isThirdParty: true,
         appearance: appearanceOf(said, home),
-        oidcClientMetadata: oidcMetadataOf(said, method),
+        oidcClientMetadata: oidcMetadataOf(said),
         customClientMetadata: { alwaysIssueRefreshToken: grants.includes('refresh_token') },
       },
       metadata: {
@@ -202,11 +202,12 @@ function appearanceOf(said: ClientMetadata, home: string | null): Appearance {
   return Object.fromEntries(Object.entries(links).filter(([, url]) => url !== undefined))
 }
 
-function oidcMetadataOf(said: ClientMetadata, method: AuthMethod) {
+function oidcMetadataOf(said: ClientMetadata) {
   return {
     redirectUris: said.redirect_uris,
     postLogoutRedirectUris: said.post_logout_redirect_uris ?? [],
-    tokenEndpointAuthMethod: method,
+    // Libraries that name none send the secret by either way, whatever they are told that the default is.
+    tokenEndpointAuthMethod: said.token_endpoint_auth_method,
     tokenEndpointAuthSigningAlg: said.token_endpoint_auth_signing_alg,
     jwks: said.jwks,
     jwksUri: said.jwks_uri,

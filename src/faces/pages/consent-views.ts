@@ -33,6 +33,7 @@ export function consentPage(
       title: fill(consent.title, { app }),
       body: html`${logo(appearance)}<p class="who"><bdi>${accountName(user)}</bdi></p>
 <p>${fillHtml(consent.lead, { app: html`<bdi>${app}</bdi>` })}</p>
+${stranger(frame, app, request.stranger)}
 ${wishList(frame, request)}
 ${form(
   frame,
@@ -61,6 +62,16 @@ export function wishList({ words }: Frame, request: Pick<Request, 'consent' | 'r
   ]
   return html`${list(wishes)}
 ${request.resources.map((one) => html`<p>${fillHtml(consent.inResource, { resource: html`<bdi>${one.name}</bdi>` })}</p>${list(one.scopes)}`)}`
+}
+
+/** A name is said by the application itself: who it is shows in the hosts. */
+function stranger({ words }: Frame, app: string, who: Request['stranger']): Html | '' {
+  if (who === null) return ''
+  const { consent } = words
+  const host = (name: string) => ({ host: html`<strong><bdi>${name}</bdi></strong>` })
+  return html`<p>${fillHtml(consent.unchecked, { app: html`<bdi>${app}</bdi>` })}
+${who.documentHost !== null && fillHtml(consent.knownAs, host(who.documentHost))}
+${who.returnHost === null ? consent.returnsToDevice : fillHtml(consent.returnsTo, host(who.returnHost))}</p>`
 }
 
 function list(items: readonly string[]): Html {
