@@ -36,6 +36,13 @@ export async function supabaseStory(version: 'v1' | 'v2') {
   return version === 'v1' ? withV1 : withV2
 }
 
+/** The Supabase example's site, which keeps the session in cookies. */
+export async function supabaseSite() {
+  const file = join(await installedExample('supabase'), 'site.js')
+  const { createSite, serveSite } = await import(pathToFileURL(file).href)
+  return { createSite, serveSite }
+}
+
 /** The built program of the Go example. */
 export async function builtShop(): Promise<string> {
   const folder = join(top, 'examples/go-gin')
