@@ -1,7 +1,12 @@
 import type { Tx } from '../base/context.ts'
 import { Fault } from '../base/fault.ts'
 import type { Audit, NewEvent } from '../model/event.ts'
-import { type AuthenticationMethod, createSession, type Session } from '../model/session.ts'
+import {
+  type AuthenticationMethod,
+  createSession,
+  type Session,
+  type SessionClient,
+} from '../model/session.ts'
 import { auditActorOf, type User } from '../model/user.ts'
 
 /** How somebody came, and what the log says of it. */
@@ -13,6 +18,8 @@ export interface Admission {
   audit?: Audit | null
   /** The application that the user signs in for. */
   applicationId?: string
+  /** The client of GoTrue's OAuth server that is to hold the session. */
+  client?: SessionClient
   /** A provider vouches for somebody who has no confirmed address, and the settings allow that. */
   isVouchedFor?: boolean
 }
@@ -29,6 +36,7 @@ export async function admit(ctx: Tx, user: User, admission: Admission): Promise<
     id,
     userId: user.id,
     method: admission.method,
+    client: admission.client ?? null,
     events: [signedIn(user, id, admission)],
   })
 }

@@ -55,21 +55,30 @@ export interface Refreshed extends Carried {
 }
 
 /**
- * Rotates a refresh token of either kind (reference/gotrue.md § 2.2): two round trips. Throws `refresh_token_invalid`,
+ * Rotates a refresh token of either kind (reference/gotrue.md § 2.2): two round trips. A session that a client of
+ * GoTrue's OAuth server holds is refreshed by that client alone (`invalid_client`). Throws `refresh_token_invalid`,
  * `refresh_token_not_found`, `user_banned`, `session_expired`; `refresh_token_already_used`
  * when an old one comes back too late, and then nobody holds a good one any more.
  */
-export async function refresh(ctx: Context, refreshToken: string): Promise<Refreshed> {
-  if (isRowToken(refreshToken)) return refreshRow(ctx, refreshToken)
+export async function refresh(
+  ctx: Context,
+  refreshToken: string,
+  { clientId = null }: { clientId?: string | null } = {},
+): Promise<Refreshed> {
+  if (isRowToken(refreshToken)) return refreshRow(ctx, refreshToken, { clientId })
   const token = parseCountedToken(refreshToken)
   if (token === null) throw new Fault('refresh_token_invalid')
-  return refreshCount(ctx, token)
+  return refreshCount(ctx, token, clientId)
 }
 
-async function refreshCount(ctx: Context, token: CountedToken): Promise<Refreshed> {
+async function refreshCount(
+  ctx: Context,
+  token: CountedToken,
+  clientId: string | null,
+): Promise<Refreshed> {
   const found = await findByCountedToken(ctx, token)
   if (found === null) throw new Fault('refresh_token_not_found')
-  refuse(ctx, found)
+  refuse(ctx, found, clientId)
   if (found.behind < 0) throw new Fault('refresh_token_invalid', { why: 'foreign' })
   const { user, session, key } = found
   const rotated = await rotateCount(ctx, { token, key, event: refreshedEvent(user, session) })
@@ -87,10 +96,14 @@ function causes(ctx: Tx, behind: number): ReuseCause[] {
   return [ctx.config.gotrue.refreshTokenAllowReuse ? 'always-allow' : 'concurrent-refresh']
 }
 
-async function refreshRow(ctx: Context, token: string, isRetry = false): Promise<Refreshed> {
+async function refreshRow(
+  ctx: Context,
+  token: string,
+  { clientId, isRetry = false }: { clientId: string | null; isRetry?: boolean },
+): Promise<Refreshed> {
   const found = await findByRowToken(ctx, token)
   if (found === null) throw new Fault('refresh_token_not_found')
-  refuse(ctx, found)
+  refuse(ctx, found, clientId)
   const { user, session, active } = found
   const carried = { user, session, counter: null }
   // The client did not save what it got: it gets the same again, at any age.
@@ -113,13 +126,16 @@ async function refreshRow(ctx: Context, token: string, isRetry = false): Promise
   }
   // Somebody was faster with the same token: theirs is the child of both.
   if (isRetry) throw new Fault('conflict', { what: 'refresh' })
-  return refreshRow(ctx, token, true)
+  return refreshRow(ctx, token, { clientId, isRetry: true })
 }
 
-function refuse(ctx: Tx, { user, ended, isOfClient }: Refreshable): void {
+function refuse(ctx: Tx, { user, session, ended }: Refreshable, clientId: string | null): void {
   if (isBanned(ctx, user)) throw new Fault('user_banned', { at: 'refresh' })
   if (ended !== null) throw new Fault('session_expired', { at: 'refresh', why: ended })
-  if (isOfClient) throw new Fault('invalid_client', { why: 'oauth-session' })
+  const holder = session.client?.id ?? null
+  if (holder === clientId) return
+  if (clientId === null) throw new Fault('invalid_client', { why: 'client-needed' })
+  throw new Fault('invalid_client', { why: holder === null ? 'no-client-allowed' : 'other-client' })
 }
 
 function refreshedEvent(user: User, session: Session): NewEvent {

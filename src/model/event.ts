@@ -37,6 +37,8 @@ export type EventType =
   | 'grant.created'
   | 'grant.revoked'
   | 'consent.given'
+  | 'consent.refused'
+  | 'consent.revoked'
   | 'resource.created'
   | 'resource.updated'
   | 'resource.deleted'

@@ -97,6 +97,15 @@ export async function signingKeyFor(
   return made.private
 }
 
+/**
+ * The key for ID tokens of GoTrue's face. Who gets one has to be able to verify it, so no secret signs it: where the face
+ * has nothing else, a key of our own does, which is good for these alone.
+ */
+export async function idTokenKey(ctx: Tx): Promise<SigningKey> {
+  const key = await signingKey(ctx, 'gotrue')
+  return key.algorithm === 'HS256' ? signingKeyFor(ctx, 'gotrue', defaultAlgorithm.gotrue) : key
+}
+
 /** The keys whose signatures we accept. */
 export async function verifyingKeys(ctx: Tx, purpose: KeyPurpose): Promise<VerifyingKey[]> {
   const configured = purpose === 'gotrue' ? configuredKeys(ctx.config) : null
@@ -128,7 +137,13 @@ export async function verifyIssued(
 /** What the key set of a face publishes, also before it signs and after; a secret is never among them. */
 export async function publicJwks(ctx: Tx, purpose: KeyPurpose): Promise<Record<string, string>[]> {
   const configured = purpose === 'gotrue' ? configuredKeys(ctx.config) : null
-  return configured?.published ?? (await listKeys(ctx, purpose)).map((key) => key.publicJwk)
+  const signsIdTokens =
+    configured?.signing.algorithm === 'HS256' && ctx.config.gotrue.oauthServerEnabled
+  const own =
+    configured === null || signsIdTokens
+      ? (await listKeys(ctx, purpose)).map((key) => key.publicJwk)
+      : []
+  return [...(configured?.published ?? []), ...own]
 }
 
 async function readKeys(ctx: Tx, purpose: KeyPurpose): Promise<Key[]> {

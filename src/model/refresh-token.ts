@@ -91,19 +91,16 @@ export interface Refreshable {
   user: User
   session: Session
   ended: SessionEnd | null
-  /** GoTrue's OAuth clients refresh elsewhere. */
-  isOfClient: boolean
 }
 
 export interface RefreshableRow extends UserRow {
   session: SessionRow
   ended: Refreshable['ended']
-  of_client: boolean
 }
 
 /** The columns of a `Refreshable` beside the user's, from a session `s`. */
 export function refreshableColumns(ctx: Tx): RawBuilder<unknown> {
-  return sql`${sessionObject} as session, ${sessionEnded(ctx)} as ended, s.oauth_client_id is not null as of_client,`
+  return sql`${sessionObject} as session, ${sessionEnded(ctx)} as ended,`
 }
 
 export function toRefreshable(row: RefreshableRow): Refreshable {
@@ -111,7 +108,6 @@ export function toRefreshable(row: RefreshableRow): Refreshable {
     user: toUser(row),
     session: toSession(row.session),
     ended: row.ended,
-    isOfClient: row.of_client,
   }
 }
 

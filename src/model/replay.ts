@@ -5,7 +5,7 @@ import { sqlAfter, sqlNow } from './clock.ts'
 
 /** A proof that is good once: whose, and the name (`jti`) that it gave itself. */
 export interface Proof {
-  kind: 'client-assertion' | 'dpop'
+  kind: 'client-assertion' | 'dpop' | 'web3' | 'saml-assertion'
   owner: string
   name: string
   /** For how many milliseconds it could come again. */

@@ -46,6 +46,13 @@ export interface Session {
   userAgent: string | null
   ip: string | null
   tag: string | null
+  /** The client of GoTrue's OAuth server that holds it, and what that may have; null for the user's own. */
+  client: SessionClient | null
+}
+
+export interface SessionClient {
+  id: string
+  scope: string
 }
 
 /** What carries a session beside GoTrue's refresh token: a browser's cookie, or Auth.js' session token. */
@@ -62,6 +69,8 @@ export interface SessionRow {
   user_agent: string | null
   ip: string | null
   tag: string | null
+  oauth_client_id: string | null
+  scopes: string | null
   amr: { method: string; at: string }[] | null
 }
 
@@ -77,6 +86,8 @@ export function toSession(row: SessionRow): Session {
     userAgent: row.user_agent,
     ip: row.ip,
     tag: row.tag,
+    client:
+      row.oauth_client_id === null ? null : { id: row.oauth_client_id, scope: row.scopes ?? '' },
   }
 }
 
@@ -91,7 +102,7 @@ const amrSql = sql`(select json_agg(json_build_object('method', c.authentication
 /** A session `s` as one JSON column, for a query whose rows are users. */
 export const sessionObject = sql`json_build_object('id', s.id, 'user_id', s.user_id, 'aal', s.aal, 'created_at', s.created_at,
   'refreshed_at', s.refreshed_at at time zone 'utc', 'not_after', s.not_after, 'user_agent', s.user_agent,
-  'ip', host(s.ip), 'tag', s.tag, 'amr', ${amrSql})`
+  'ip', host(s.ip), 'tag', s.tag, 'oauth_client_id', s.oauth_client_id, 'scopes', s.scopes, 'amr', ${amrSql})`
 
 /** Why a session is over. */
 export type SessionEnd = 'expired' | 'inactive' | 'low-aal' | 'newer'
@@ -142,7 +153,7 @@ function newerSession(ctx: Tx): RawBuilder<unknown> {
 
 /** Columns of a session `s` with its methods, newest first, for a `select`. */
 export const sessionColumns = sql`s.id, s.user_id, s.aal::text as aal, s.created_at, s.refreshed_at, s.not_after, s.user_agent,
-  host(s.ip) as ip, s.tag,
+  host(s.ip) as ip, s.tag, s.oauth_client_id, s.scopes,
   ${amrSql} as amr`
 
 export interface NewSession {
@@ -150,6 +161,7 @@ export interface NewSession {
   userId: string
   method: AuthenticationMethod
   notAfter?: Date | null
+  client?: SessionClient | null
   /** What is told of it. */
   events?: readonly NewEvent[]
 }
@@ -160,21 +172,29 @@ export interface NewSession {
  * was deleted meanwhile.
  */
 export async function createSession(ctx: Tx, session: NewSession): Promise<Session> {
-  const { id = ctx.random.uuid(), userId, method, notAfter = null, events = [] } = session
+  const {
+    id = ctx.random.uuid(),
+    userId,
+    method,
+    notAfter = null,
+    client = null,
+    events = [],
+  } = session
   const now = sqlNow(ctx)
   const { rows } = await sql<SessionRow>`
     with u as (
       update auth.users set last_sign_in_at = ${now}, updated_at = ${now} where id = ${userId} returning id),
     s as (
-      insert into auth.sessions (id, user_id, created_at, updated_at, aal, not_after, user_agent, ip)
-      select ${id}::uuid, u.id, ${now}, ${now}, 'aal1', ${notAfter}::timestamptz, ${ctx.client.userAgent}, ${ctx.client.ip}::inet
+      insert into auth.sessions (id, user_id, created_at, updated_at, aal, not_after, user_agent, ip, oauth_client_id, scopes)
+      select ${id}::uuid, u.id, ${now}, ${now}, 'aal1', ${notAfter}::timestamptz, ${ctx.client.userAgent}, ${ctx.client.ip}::inet,
+        ${client?.id ?? null}::uuid, ${client?.scope ?? null}::text
       from u returning *),
     claim as (
       insert into auth.mfa_amr_claims (id, session_id, authentication_method, created_at, updated_at)
       select ${ctx.random.uuid()}::uuid, id, ${method}, ${now}, ${now} from s
       returning authentication_method, updated_at),
     ${recording(ctx, events, sql`exists (select from s)`)}
-    select s.id, s.user_id, s.aal::text as aal, s.created_at, s.refreshed_at, s.not_after, s.user_agent, host(s.ip) as ip, s.tag,
+    select s.id, s.user_id, s.aal::text as aal, s.created_at, s.refreshed_at, s.not_after, s.user_agent, host(s.ip) as ip, s.tag, s.oauth_client_id, s.scopes,
       json_build_array(json_build_object('method', claim.authentication_method, 'at', claim.updated_at)) as amr
     from s, claim`.execute(ctx.db)
   const [row] = rows

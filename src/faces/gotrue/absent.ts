@@ -21,20 +21,13 @@ function off(
 }
 
 const saml = off(nobody, 'SAML 2.0 is disabled', { code: 'saml_provider_disabled' })
-const oauthServer = off(nobody, 'OAuth server is disabled', { code: 'feature_disabled' })
 const adminSaml = off(adminOf, 'SAML 2.0 is disabled', { code: 'saml_provider_disabled' })
 
 /** Method, path and answer of what later versions bring. */
 export const absentRoutes: readonly (readonly [string, string, Handler])[] = [
-  ['GET', '/user/oauth/grants', oauthServer],
-  ['DELETE', '/user/oauth/grants', oauthServer],
   ['POST', '/sso', saml],
   ['GET', '/sso/saml/metadata', saml],
   ['POST', '/sso/saml/acs', saml],
   ['GET', '/admin/sso/providers', adminSaml],
   ['POST', '/admin/sso/providers', adminSaml],
-  ['GET', '/oauth/authorize', oauthServer],
-  ['POST', '/oauth/token', oauthServer],
-  ['GET', '/oauth/userinfo', oauthServer],
-  ['GET', '/.well-known/oauth-authorization-server', oauthServer],
 ]

@@ -29,6 +29,10 @@ export async function callerOf(
   if (sessionId !== null && !isUuid(sessionId)) {
     throw badJwt('invalid claim: session_id claim must be a UUID')
   }
+  // An ID token of our own is for a client's eyes: it opens nothing, and ends with no session.
+  if (sessionId === null && claims.client_id !== undefined) {
+    throw badJwt('invalid claim: missing session_id claim')
+  }
   const found = await findUserWithSession(ctx, { userId: sub, sessionId })
   if (found === null) throw new Fault('user_not_found', { at: 'bearer' })
   const { user, session } = found

@@ -11,8 +11,10 @@ import { factorRoutes } from './factors.ts'
 import { linkByProvider, unlink } from './identities.ts'
 import { bucketOf, limit } from './limits.ts'
 import { invite, magicLink, otp, reauthenticate, recover, resend } from './mails.ts'
-import { discovery, health, jwks, settings } from './meta.ts'
+import { authorizationServer, discovery, health, jwks, settings } from './meta.ts'
+import { oauthServerRoutes } from './oauth-server.ts'
 import { clientRoutes } from './oauth-server-clients.ts'
+import { oauthTokenRoutes } from './oauth-server-tokens.ts'
 import { passkeyRoutes } from './passkeys.ts'
 import { receive } from './receive.ts'
 import { register } from './sign-up.ts'
@@ -27,6 +29,7 @@ const routes: readonly (readonly [string, string, Handler])[] = [
   ['GET', '/settings', settings],
   ['GET', '/.well-known/jwks.json', jwks],
   ['GET', '/.well-known/openid-configuration', discovery],
+  ['GET', '/.well-known/oauth-authorization-server', authorizationServer],
   ['POST', '/signup', register],
   ['POST', '/token', token],
   ['POST', '/otp', otp],
@@ -60,6 +63,8 @@ const routes: readonly (readonly [string, string, Handler])[] = [
   ...passkeyRoutes,
   ...absentRoutes,
   ...clientRoutes,
+  ...oauthServerRoutes,
+  ...oauthTokenRoutes,
 ]
 
 /** Supabase Auth's REST interface (GoTrue), to be mounted at `/auth/v1`. */

@@ -2,6 +2,7 @@ import type { Context as HonoContext } from 'hono'
 import { providerNames, providerSettings } from '../../base/config/gotrue-external.ts'
 import type { Env } from '../../base/http.ts'
 import { publicJwks } from '../../model/key.ts'
+import { needOAuthServer } from './oauth-server-clients.ts'
 
 /** `GET /health`, by the name that clients look for. */
 export function health(c: HonoContext<Env>): Response {
@@ -47,9 +48,16 @@ export async function jwks(c: HonoContext<Env>): Promise<Response> {
   return c.json({ keys: keys.map((key) => ({ ...key, use: 'sig', key_ops: ['verify'] })) })
 }
 
-/** `GET /.well-known/openid-configuration`: where the keys are. The provider itself is at `/oidc`. */
+/** `GET /.well-known/oauth-authorization-server` (RFC 8414): the same, where there is one. */
+export function authorizationServer(c: HonoContext<Env>): Response {
+  needOAuthServer(c.get('ctx'))
+  return discovery(c)
+}
+
+/** `GET /.well-known/openid-configuration`: where the keys are, also where the OAuth server is off. */
 export function discovery(c: HonoContext<Env>): Response {
-  const { jwtIssuer, externalUrl } = c.get('ctx').config.gotrue
+  const { jwtIssuer, externalUrl, oauthServerEnabled, oauthServerRegistration } =
+    c.get('ctx').config.gotrue
   const issuer = (jwtIssuer ?? externalUrl).replace(/\/$/, '')
   c.header('Cache-Control', tenMinutes)
   return c.json({
@@ -58,6 +66,9 @@ export function discovery(c: HonoContext<Env>): Response {
     token_endpoint: `${issuer}/oauth/token`,
     jwks_uri: `${issuer}/.well-known/jwks.json`,
     userinfo_endpoint: `${issuer}/oauth/userinfo`,
+    ...(oauthServerEnabled && oauthServerRegistration
+      ? { registration_endpoint: `${issuer}/oauth/clients/register` }
+      : {}),
     scopes_supported: ['openid', 'profile', 'email', 'phone', 'offline_access'],
     response_types_supported: ['code'],
     response_modes_supported: ['query'],

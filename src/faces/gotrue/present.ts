@@ -67,6 +67,9 @@ export async function accessToken(
     amr: session.amr.map(({ method, at }) => ({ method, timestamp: unixSeconds(at) })),
     session_id: session.id,
     is_anonymous: user.isAnonymous,
+    ...(session.client === null
+      ? {}
+      : { client_id: session.client.id, scope: session.client.scope }),
   }
   const custom = await customClaimsOf(ctx, { userId: user.id, claims, method })
   const token = signJwt(await signingKey(ctx, 'gotrue'), custom)
