@@ -3,12 +3,14 @@ import { expect, test } from 'vitest'
 import { day, hour } from '../../src/base/time.ts'
 import { tidy } from '../../src/flows/housekeeping.ts'
 import { createApplication } from '../../src/model/application.ts'
+import { createDeviceCode } from '../../src/model/device-code.ts'
 import { createGrant } from '../../src/model/grant.ts'
 import { take } from '../../src/model/limit.ts'
 import { createPasskeyChallenge } from '../../src/model/passkey-challenge.ts'
 import { createPushedRequest } from '../../src/model/pushed-request.ts'
 import { spendProof } from '../../src/model/replay.ts'
 import { carrySession, createSession, listSessions } from '../../src/model/session.ts'
+import { createPersonalAccessToken, createSubjectToken } from '../../src/model/subject-token.ts'
 import { createAccessToken } from '../../src/model/token.ts'
 import { createUser } from '../../src/model/user.ts'
 import { createVerification } from '../../src/model/verification.ts'
@@ -34,6 +36,15 @@ test('what is over goes, and what is in use stays', async () => {
   await take(ctx, 'send:ann@example.com', { limit: 5, window: 1 * hour })
   await createApplication(ctx, { id: 'shop', name: 'The Shop', type: 'Traditional' })
   await createPushedRequest(ctx, 'shop', { query: 'state=x', subject: null })
+  await createDeviceCode(ctx, 'shop', { query: 'scope=openid', subject: null, jkt: null })
+  const standsFor = { userId: ann.id, context: {}, lifetime: 1 * hour, applicationId: null }
+  await createSubjectToken(ctx, standsFor)
+  for (const [name, expiresAt] of [
+    ['brief', new Date(ctx.now().getTime() + 1 * hour)],
+    ['endless', null],
+  ] as const) {
+    await createPersonalAccessToken(ctx, { userId: ann.id, name, expiresAt })
+  }
   await spendProof(ctx, { kind: 'dpop', owner: 'a key', name: 'a proof', lifetime: 1 * hour })
 
   // One grant has a token still, the other has none, and no session that would take it along.
@@ -77,8 +88,13 @@ test('what is over goes, and what is in use stays', async () => {
     'idp.session_tokens': 1,
     'idp.grants': 1,
     'idp.limits': 1,
+    'idp.applications': 0,
+    'auth.oauth_authorizations': 0,
     'idp.keys': 0,
     'idp.pushed_requests': 1,
+    'idp.device_codes': 1,
+    'idp.subject_tokens': 1,
+    'idp.personal_access_tokens': 1,
     'idp.spent_proofs': 1,
     'auth.webauthn_challenges': 1,
     'auth.mfa_challenges': 1,

@@ -41,14 +41,20 @@ export function gotrueRoutes(all: readonly RouteOfApp[]): Route[] {
 }
 
 export function oidcRoutes(all: readonly RouteOfApp[]): Route[] {
-  const bare = writing(all).filter(({ path }) => /^\/oidc\/(?:token|me|par)/.test(path))
-  return [...bare, { method: 'POST', path: '/oidc/token', as: 'app' }]
+  const bare = writing(all).filter(({ path }) =>
+    /^\/oidc\/(?:token|me|par|device|register)|^\/api\/subject-tokens/.test(path),
+  )
+  return [
+    ...bare,
+    { method: 'POST', path: '/oidc/token', as: 'app' },
+    { method: 'POST', path: '/oidc/device/auth', as: 'app' },
+  ]
 }
 
 /** What people see; signing out needs no field, so nonsense around it is passed over. */
 export function pageRoutes(all: readonly RouteOfApp[]): Route[] {
   const others =
-    /^\/(?:auth\/v1|oidc\/token|oidc\/me|oidc\/par|api|console|account|sign-out$|oidc\/session)|passkey/
+    /^\/(?:auth\/v1|oidc\/token|oidc\/me|oidc\/par|oidc\/device|oidc\/register|api|console|account|sign-out$|oidc\/session)|passkey/
   return writing(all).filter(({ path }) => !others.test(path))
 }
 
@@ -191,6 +197,16 @@ export const nonsense: Nonsense[] = [
     name: 'a grant for %00',
     type: form,
     body: 'grant_type=client_credentials&scope=%00&resource=%ff',
+  },
+  {
+    name: 'a device of NULs',
+    type: form,
+    body: 'grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Adevice_code&device_code=%00&user_code=%00&scope=%00',
+  },
+  {
+    name: 'an exchange for nothing',
+    type: form,
+    body: 'grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Atoken-exchange&subject_token=%ff&subject_token_type=%ff&actor_token=.&audience=%ff',
   },
   {
     name: 'a form of invalid UTF-8',

@@ -70,6 +70,10 @@ async function stage(): Promise<Stage> {
     resourceScopes: [],
     organizationResourceScopes: [],
   })
+  await createApplication(scene.ctx, {
+    ...{ id: 'tv', name: 'The Television', type: 'Native' },
+    customClientMetadata: { isDeviceFlow: true },
+  })
   const byPassword = { password: true, verificationCode: true, isPasswordPrimary: true }
   await transaction(scene.ctx, (ctx) =>
     updateSettings(ctx, 'sign-in-experience', {
@@ -142,6 +146,61 @@ describe.skipIf(!machineHas('Chromium'))('the provider’s pages in a browser', 
     await page.fill('#password', password)
     await page.click('#sign-in')
   }
+
+  /** A device asks, and shows its code. */
+  async function deviceCode(changes: Record<string, string> = {}) {
+    const scope = 'openid offline_access profile email'
+    const asked = await fetch(`${at.url}/oidc/device/auth`, {
+      method: 'POST',
+      body: new URLSearchParams({ client_id: 'tv', scope, ...changes }),
+    })
+    return (await asked.json()) as Record<
+      'device_code' | 'user_code' | 'verification_uri' | 'verification_uri_complete',
+      string
+    >
+  }
+
+  function poll(device_code: string): Promise<Response> {
+    const grant_type = 'urn:ietf:params:oauth:grant-type:device_code'
+    return fetch(`${at.url}/oidc/token`, {
+      method: 'POST',
+      body: new URLSearchParams({ grant_type, client_id: 'tv', device_code }),
+    })
+  }
+
+  test.each([
+    ['with scripts', true],
+    ['without scripts', false],
+  ])(
+    'a television is let in by its code, %s',
+    async (_, scripts) => {
+      const page = await visit({ scripts })
+      const { device_code, user_code, verification_uri } = await deviceCode()
+      await page.goto(verification_uri)
+      await page.fill('#user_code', 'bcdf ghjk')
+      await page.click('#continue')
+      expect(await page.getAttribute('#user_code', 'aria-invalid')).toBe('true')
+      await page.fill('#user_code', user_code.toLowerCase().replace('-', ' '))
+      await page.click('#continue')
+      await signIn(page)
+      await page.waitForURL('**/device/confirm?*')
+      expect(await page.textContent('#shown-code')).toBe(user_code)
+      expect(await heard(page)).toContain('The Television')
+      expect((await poll(device_code)).status).toBe(400)
+      await page.click('#allow')
+      await page.waitForURL('**/message?about=device-allowed')
+      expect((await poll(device_code)).status).toBe(200)
+
+      // Who is signed in still has the last word, and says no.
+      const other = await deviceCode()
+      await page.goto(other.verification_uri_complete)
+      await page.click('#continue')
+      await page.click('#deny')
+      await page.waitForURL('**/message?about=device-denied')
+      expect(await (await poll(other.device_code)).json()).toMatchObject({ error: 'access_denied' })
+    },
+    60_000,
+  )
 
   const heard = async (page: Page) => (await page.textContent('body')) ?? ''
 
@@ -230,6 +289,16 @@ describe.skipIf(!machineHas('Chromium'))('the provider’s pages in a browser', 
       await look('consent')
       await page.goto(`${at.url}/oidc/session/end?client_id=shop&ui_locales=${language}`)
       await look('sign-out')
+      const device = await deviceCode(locales)
+      await page.goto(`${device.verification_uri_complete}&lang=${language}`)
+      await look('device')
+      await page.fill('#user_code', 'BCDF-GHJK')
+      await page.click('#continue')
+      await look('device, wrong code')
+      await page.fill('#user_code', device.user_code)
+      await page.click('#continue')
+      await page.waitForURL('**/device/confirm?*')
+      await look('device, last word')
       const wrong = { redirect_uri: 'https://evil.example/callback' }
       await page.goto(asking({ ...locales, ...wrong }))
       expect(await heard(page)).toContain('invalid_request')
