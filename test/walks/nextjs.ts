@@ -1,12 +1,8 @@
-import { createHash } from 'node:crypto'
-import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import type { BrowserContext, Page } from 'playwright-core'
 import { type SekishoAdapter, sekishoHttpAdapter } from '../../authjs/http.ts'
 import { freePort } from '../setup/free-port.ts'
-import { installedExample } from './example.ts'
-import { node, top } from './machine.ts'
-import { type Running, run, runToEnd } from './process.ts'
+import { builtNextApp, startNextApp } from './next-app.ts'
+import type { Running } from './process.ts'
 import { variablesOf } from './server.ts'
 import { type Application, application, type Stage, setStage } from './stage.ts'
 
@@ -28,15 +24,14 @@ export async function openClub(name: ClubName): Promise<Club> {
     customClientMetadata: { isAuthjsAdapter: true },
   }
   const [folder, stage] = await Promise.all([
-    builtClub(name),
+    builtNextApp(name, ['authjs/*.ts', 'src/{base,db,model,faces/authjs}/*.ts']),
     setStage('postgres', { apply: { applications: [club] } }),
   ])
   let app: Running
   try {
-    app = await run(node, [next, 'start', '--hostname', 'localhost', '--port', String(port)], {
-      cwd: folder,
-      env: { ...quiet, ...variablesOf(stage.place), ...variablesFor(club, home, stage) },
-      readyWhen: /Ready in/,
+    app = await startNextApp(folder, port, {
+      ...variablesOf(stage.place),
+      ...variablesFor(club, home, stage),
     })
   } catch (error) {
     await stage.clear()
@@ -53,8 +48,6 @@ export async function openClub(name: ClubName): Promise<Club> {
   }
 }
 
-const next = 'node_modules/next/dist/bin/next'
-const quiet = { NEXT_TELEMETRY_DISABLED: '1', NODE_ENV: 'production' }
 const secret = 'a secret of the walk, long enough for Auth.js'
 
 // next-auth 4 and 5 have different names for the same things.
@@ -70,30 +63,6 @@ function variablesFor(club: Application, home: string, stage: Stage): Record<str
     APP_ID: club.id,
     APP_SECRET: club.secret,
   }
-}
-
-/** The folder of the built app; a build is kept for as long as nothing of what it is made of changes. */
-async function builtClub(name: ClubName): Promise<string> {
-  const folder = await installedExample(name)
-  const mark = join(folder, '.next/.walked')
-  const hash = hashOf(folder)
-  if (existsSync(mark) && readFileSync(mark, 'utf8') === hash) return folder
-  await runToEnd(node, [next, 'build'], { cwd: folder, env: quiet })
-  writeFileSync(mark, hash)
-  return folder
-}
-
-function hashOf(folder: string): string {
-  const hash = createHash('sha256')
-  const own = globSync(['*.{js,json}', 'app/**/*.{js,css}'], { cwd: folder })
-  const ours = globSync(['authjs/*.ts', 'src/{base,db,model,faces/authjs}/*.ts'], { cwd: top })
-  for (const path of [
-    ...own.map((file) => join(folder, file)),
-    ...ours.map((file) => join(top, file)),
-  ].sort()) {
-    hash.update(path).update(readFileSync(path))
-  }
-  return hash.digest('hex')
 }
 
 /** What the club's application may do over HTTP. */
