@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { type Kysely, sql } from 'kysely'
 import type { OpenDatabase } from './driver.ts'
-import { gotrueBefore } from './gotrue-version.ts'
+import { noteGotrue } from './gotrue-version.ts'
 import type { Database } from './tables.ts'
 
 const ownMigrations = new URL('../../migrations/', import.meta.url)
@@ -46,10 +46,10 @@ export async function migrate(
     for (const migration of migrations) {
       if (isApplied(migration, known)) continue
       const applied = await alone(database.db, (db) => apply(db, migration))
-      if (applied) done.applied.push(migration.name)
+      if (applied === null) continue
+      done.applied.push(migration.name)
+      done.warnings.push(...applied.warnings)
     }
-    const before = done.applied.includes('0001_auth.sql') ? await gotrueBefore(database.db) : null
-    if (before !== null) done.warnings.push(before)
   } finally {
     stopListening()
   }
@@ -80,9 +80,12 @@ async function makeHistory(db: Kysely<Database>): Promise<void> {
     end $$`.execute(db)
 }
 
-async function apply(db: Kysely<Database>, migration: Migration): Promise<boolean> {
+async function apply(
+  db: Kysely<Database>,
+  migration: Migration,
+): Promise<{ warnings: string[] } | null> {
   // Another node may have done it while this one waited.
-  if (isApplied(migration, await appliedMigrations(db))) return false
+  if (isApplied(migration, await appliedMigrations(db))) return null
   try {
     await sql.raw(migration.text).execute(db)
   } catch (error) {
@@ -91,7 +94,8 @@ async function apply(db: Kysely<Database>, migration: Migration): Promise<boolea
   await sql`insert into idp.migrations (name, checksum) values (${migration.name}, ${migration.checksum})`.execute(
     db,
   )
-  return true
+  const said = migration.name === '0001_auth.sql' ? await noteGotrue(db) : null
+  return { warnings: said === null ? [] : [said] }
 }
 
 async function appliedMigrations(db: Kysely<Database>): Promise<Map<string, string>> {

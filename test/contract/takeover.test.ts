@@ -73,7 +73,7 @@ describe('on a database that GoTrue has made', () => {
 
     expect(warnings).toEqual([
       expect.stringMatching(
-        /^GoTrue's migrations of this database end at 20240806073726\. What came /,
+        /^GoTrue's migrations of this database ended at 20240806073726\. What came /,
       ),
     ])
     const catalog = await readCatalog(database)
