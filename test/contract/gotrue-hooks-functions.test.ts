@@ -109,6 +109,17 @@ test.each([
   expect(await world.events()).not.toContain('user.signed-up')
 })
 
+test('half a character is mended before a function is asked', async () => {
+  const world = await withFunction(
+    'consent',
+    plpgsql(`insert into hooks.seen values (event); return '{}';`),
+    { ...anonymous, ...at('consent', 'BEFORE_USER_CREATED') },
+  )
+  const { status, body } = await signUp(world, { name: String.fromCharCode(0xd800) })
+  expect(status).toBe(200)
+  expect(await seen(world)).toMatchObject([{ user: { user_metadata: body.user.user_metadata } }])
+})
+
 test('a function that is not there', async () => {
   const world = await gotrueWorld({ ...anonymous, ...at('nowhere', 'BEFORE_USER_CREATED') })
   expect(await signUp(world)).toMatchObject({
