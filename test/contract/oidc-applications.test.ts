@@ -37,6 +37,7 @@ test('an application is kept in the Management API’s shape; id and secret are 
     customClientMetadata: {},
     customData: {},
     isThirdParty: false,
+    origin: 'admin',
     appearance: {},
     createdAt: ctx.now(),
     updatedAt: ctx.now(),

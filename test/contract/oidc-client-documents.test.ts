@@ -82,6 +82,10 @@ test('a client is known by its document: the user sees its host, allows it, and 
   const tokens = (await answer.json()) as Tokens
   expect(tokens.scope).toBe('openid email')
   expect(tokens).not.toHaveProperty('refresh_token')
+  at.scene.queries()
+  const silent = await at.ann.browser.open(ask({ scope: 'openid email', prompt: 'none' }))
+  expect(answerOf(silent).code).toHaveLength(43)
+  expect(at.scene.queries()).toHaveLength(3)
   expect(at.site.asked).toEqual([id])
 })
 

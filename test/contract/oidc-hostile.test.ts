@@ -43,12 +43,15 @@ const routes = [
   ['POST', '/oidc/auth/anything'],
   ['DELETE', '/oidc/token'],
   ['PUT', '/oidc/nowhere'],
+  ['POST', '/oidc/register'],
+  ['PUT', '/oidc/register/shop'],
+  ['DELETE', '/oidc/register/shop'],
 ] as const
 
 test.each(bodies)(
   '%s in a body is refused in OAuth’s shape, and nothing is written',
   async (_, type, body) => {
-    const at = await gate()
+    const at = await gate({ SEKISHO_REGISTRATION: 'open' })
     const before = await rowsOf(at)
     for (const [method, path] of routes) {
       for (const headers of [{}, shopBasic, { authorization: `Basic ${'!'.repeat(5000)}` }]) {

@@ -46,7 +46,10 @@ beforeAll(async () => {
   pages = pageRoutes(routes)
   account = accountRoutes(routes)
   expect([gotrue.length > 50, oidc.length > 4, pages.length > 10]).toEqual([true, true, true])
-  stage = await setStage(databaseKind(), { apply: { applications: [bookstore] } })
+  stage = await setStage(databaseKind(), {
+    env: { SEKISHO_REGISTRATION: 'open' },
+    apply: { applications: [bookstore] },
+  })
   const ann = await createAccount(stage.server)
   credentials.admin = `Bearer ${stage.server.serviceRoleKey}`
   const answer = await fetch(`${stage.server.url}/auth/v1/token?grant_type=password`, {
