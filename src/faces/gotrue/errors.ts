@@ -4,7 +4,7 @@ import { bodyLimit } from '../../base/http.ts'
 import { second } from '../../base/time.ts'
 import { externalSayings } from './external-errors.ts'
 import { factorSayings } from './factor-errors.ts'
-import { clientRefused } from './oauth-server-errors.ts'
+import { clientRefused, grantRefused } from './oauth-server-errors.ts'
 import { outsideSayings } from './outside-errors.ts'
 
 /** An error as this protocol says it. */
@@ -320,7 +320,7 @@ export const sayings: Record<FaultCode, Saying> = {
 
   invalid_request: oauth('invalid_request', 'The request is not valid'),
   invalid_client: clientRefused,
-  invalid_grant: oauth('invalid_grant', 'The grant is not valid'),
+  invalid_grant: grantRefused,
   unauthorized_client: oauth('unauthorized_client', 'The client may not do this'),
   unsupported_grant_type: oauth('unsupported_grant_type', 'The grant type is not supported'),
   unsupported_response_type: oauth(

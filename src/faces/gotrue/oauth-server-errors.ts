@@ -18,6 +18,12 @@ export function clientRefused({ why }: Fault['details']): Said {
   }
 }
 
+/** A grant that somebody redeemed before. */
+export function grantRefused({ why }: Fault['details']): Said {
+  const message = why === 'message-used' ? 'Message was used already' : 'The grant is not valid'
+  return { status: 400, code: 'invalid_grant', message, isOAuth: true }
+}
+
 const requestProblems: Record<Extract<OAuthRequestProblem, string>, string> = {
   'response-type': 'only response_type=code is supported',
   'no-scope': 'scope parameter cannot be empty',

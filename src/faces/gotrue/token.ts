@@ -12,6 +12,7 @@ import { answerRefreshed, answerSignedIn } from './carry.ts'
 import { refused, weaknessText } from './errors.ts'
 import { readBody, redirectOf } from './read.ts'
 import { idTokenBody, passwordBody, pkceBody, refreshBody } from './schema.ts'
+import { byWallet } from './web3.ts'
 
 /** `POST /token`, by its grant. */
 export async function token(c: HonoContext<Env>): Promise<Response> {
@@ -28,7 +29,7 @@ export async function token(c: HonoContext<Env>): Promise<Response> {
     case 'id_token':
       return byIdToken(c)
     case 'web3':
-      throw refused('Web3 provider is disabled', { status: 422, code: 'web3_provider_disabled' })
+      return byWallet(c)
     default:
       throw refused('unsupported_grant_type', { code: 'invalid_credentials' })
   }
