@@ -201,6 +201,11 @@ export function readConfig(sources: ConfigSources): Config {
       'GOTRUE_SECURITY_DB_ENCRYPTION_ENCRYPT wants _ENCRYPTION_KEY_ID and _ENCRYPTION_KEY: 32 bytes in base64url.',
     )
   }
+  if (gotrue.samlEnabled && gotrue.samlPrivateKey === null) {
+    problems.push(
+      'GOTRUE_SAML_PRIVATE_KEY is missing: an RSA key for GOTRUE_SAML_ENABLED, e.g. from `openssl genrsa 2048`.',
+    )
+  }
   if (gotrue.maxRequestDuration === 0) {
     problems.push('GOTRUE_API_MAX_REQUEST_DURATION must be longer than nothing.')
   }

@@ -113,6 +113,7 @@ export type FaultCode =
   | 'provider_email_unverified'
   | 'id_token_refused'
   | 'accounts_ambiguous'
+  | 'sso_refused'
   | 'invite_not_found'
   | 'invite_email_mismatch'
   | 'manual_linking_disabled'

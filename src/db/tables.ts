@@ -429,6 +429,11 @@ export interface IdpEvents {
   told_at: Date | null
 }
 
+export interface IdpFlowSessionEnds {
+  flow_state_id: string
+  not_after: Date
+}
+
 export interface IdpGrants {
   id: string
   user_id: string
@@ -720,6 +725,7 @@ export interface Database {
   'idp.deliveries': IdpDeliveries
   'idp.device_codes': IdpDeviceCodes
   'idp.events': IdpEvents
+  'idp.flow_session_ends': IdpFlowSessionEnds
   'idp.grants': IdpGrants
   'idp.identity_tokens': IdpIdentityTokens
   'idp.interactions': IdpInteractions

@@ -22,6 +22,8 @@ export interface Admission {
   client?: SessionClient
   /** A provider vouches for somebody who has no confirmed address, and the settings allow that. */
   isVouchedFor?: boolean
+  /** The provider lets the session last no longer. */
+  sessionEndsAt?: Date | null
 }
 
 /**
@@ -36,6 +38,7 @@ export async function admit(ctx: Tx, user: User, admission: Admission): Promise<
     id,
     userId: user.id,
     method: admission.method,
+    notAfter: admission.sessionEndsAt ?? null,
     client: admission.client ?? null,
     events: [signedIn(user, id, admission)],
   })

@@ -184,11 +184,15 @@ async function accountOf(ctx: Tx, external: External, approval: Approval): Promi
     : linkTo(ctx, await existing(ctx, userId), external)
 }
 
-/** Providers of one domain join accounts by their addresses; all that nobody set apart are in the same. */
+/**
+ * Providers of one domain join accounts by their addresses; all that nobody set apart are in the same. A company's own
+ * provider is one for itself: it says whose an address is in its directory, and nowhere else.
+ */
 function linkingDomainOf(ctx: Tx, provider: string): string {
   const { linkingDomains, providersWithOwnLinkingDomain } = ctx.config.gotrue
   const domain = Object.hasOwn(linkingDomains, provider) ? linkingDomains[provider] : undefined
   if (domain !== undefined) return domain
+  if (provider.startsWith('sso:')) return provider
   return providersWithOwnLinkingDomain.includes(provider) ? provider : 'default'
 }
 
@@ -201,10 +205,7 @@ async function linkable(ctx: Tx, { emails }: External, domain: string): Promise<
   if (verified.length === 0) return null
   const identities = await listVerifiedIdentities(ctx, verified)
   const near = identities.filter(
-    ({ provider }) =>
-      provider !== 'email' &&
-      !provider.startsWith('sso:') &&
-      linkingDomainOf(ctx, provider) === domain,
+    ({ provider }) => provider !== 'email' && linkingDomainOf(ctx, provider) === domain,
   )
   const ids = new Set(near.map(({ userId }) => userId))
   if (ids.size === 0 && domain === 'default') {

@@ -329,7 +329,7 @@ export async function redeemAuthCode(
   if (state.challenge === null || !matchesChallenge(verifier, state.challenge)) {
     throw new Fault('bad_code_verifier')
   }
-  const { userId, providerType, authenticationMethod, providerTokens } = state
+  const { userId, providerType, authenticationMethod, providerTokens, sessionEndsAt } = state
   return transaction(ctx, async (ctx) => {
     if (!(await spendFlowState(ctx, state.id))) throw new Fault('flow_state_not_found')
     const user = await existing(ctx, userId)
@@ -338,6 +338,7 @@ export async function redeemAuthCode(
       traits: { provider_type: providerType },
       // Whether a provider's people need a confirmed address was decided when they came back from it.
       isVouchedFor: authenticationMethod === 'oauth',
+      sessionEndsAt,
     })
     return { user, session, providerTokens }
   })

@@ -85,6 +85,10 @@ const dead = [
     isDead: (ctx: Tx) => sql`row.expires_at < ${sqlAfter(ctx, -1 * day)}`,
   },
   {
+    table: 'auth.saml_relay_states',
+    isDead: (ctx: Tx) => sql`row.created_at < ${sqlAfter(ctx, -1 * day)}`,
+  },
+  {
     table: 'auth.flow_state',
     isDead: (ctx: Tx) => sql`row.created_at < ${sqlAfter(ctx, -1 * day)}`,
   },

@@ -19,6 +19,8 @@ export interface FlowState {
   providerType: string
   authenticationMethod: string
   isExpired: boolean
+  /** Until when the provider lets a session last. */
+  sessionEndsAt: Date | null
   /** What a provider gave for the user. */
   providerTokens: ProviderTokens | null
 }
@@ -85,6 +87,7 @@ interface FlowStateRow {
   authentication_method: string
   provider_access_token: string | null
   provider_refresh_token: string | null
+  not_after: Date | null
   expired: boolean
 }
 
@@ -93,6 +96,7 @@ export async function findFlowStateByCode(ctx: Tx, authCode: string): Promise<Fl
   const { rows } = await sql<FlowStateRow>`
     select id, user_id, code_challenge_method::text, code_challenge, provider_type, authentication_method,
       provider_access_token, provider_refresh_token,
+      (select not_after from idp.flow_session_ends e where e.flow_state_id = flow_state.id) as not_after,
       case when authentication_method = 'magiclink' then auth_code_issued_at else created_at end
         <= ${sqlAfter(ctx, -ctx.config.gotrue.flowStateExpiry)} as expired
     from auth.flow_state where auth_code = ${authCode} and auth_code_issued_at is not null`.execute(
@@ -110,6 +114,7 @@ function toFlowState(ctx: Tx, row: FlowStateRow): FlowState {
     providerType: row.provider_type,
     authenticationMethod: row.authentication_method,
     isExpired: row.expired,
+    sessionEndsAt: row.not_after,
     providerTokens: openProviderTokens(ctx, row),
   }
 }

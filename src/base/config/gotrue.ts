@@ -5,6 +5,7 @@ import { mailVariables } from './gotrue-mail.ts'
 import { mfaVariables } from './gotrue-mfa.ts'
 import { oauthServerVariables } from './gotrue-oauth-server.ts'
 import { protectionVariables } from './gotrue-protection.ts'
+import { samlVariables } from './gotrue-saml.ts'
 import { smsVariables } from './gotrue-sms.ts'
 import { web3Variables } from './gotrue-web3.ts'
 import { duration, flag, integer, jwks, list, optional, text, url } from './variables.ts'
@@ -17,6 +18,7 @@ export const gotrueVariables = {
   ...mfaVariables,
   ...oauthServerVariables,
   ...protectionVariables,
+  ...samlVariables,
   ...smsVariables,
   ...web3Variables,
   siteUrl: url('GOTRUE_SITE_URL', 'SITE_URL'),

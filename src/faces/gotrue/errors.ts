@@ -6,6 +6,7 @@ import { externalSayings } from './external-errors.ts'
 import { factorSayings } from './factor-errors.ts'
 import { clientRefused, grantRefused } from './oauth-server-errors.ts'
 import { outsideSayings } from './outside-errors.ts'
+import { ssoSayings } from './sso-errors.ts'
 
 /** An error as this protocol says it. */
 export interface Said {
@@ -107,6 +108,7 @@ export const sayings: Record<FaultCode, Saying> = {
   ...factorSayings,
   ...externalSayings,
   ...outsideSayings,
+  ...ssoSayings,
   input_invalid(details, path) {
     if (isSaid(details.said)) return details.said
     const problem = typeof details.problem === 'string' ? problems[details.problem] : undefined

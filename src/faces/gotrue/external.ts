@@ -97,7 +97,7 @@ async function placeAfter(
 const denials = new Set(['signup_disabled', 'user_banned', 'provider_email_needs_verification'])
 const longestText = 500
 
-function errorOf(error: unknown, c: HonoContext<Env>): Record<string, string> {
+export function errorOf(error: unknown, c: HonoContext<Env>): Record<string, string> {
   logFailure(error, c)
   const { status, code, message, isOAuth } = sayingOf(error, c.req.path)
   const description = message.slice(0, longestText)

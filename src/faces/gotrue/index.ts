@@ -1,6 +1,5 @@
 import { Hono, type Context as HonoContext } from 'hono'
 import type { Env } from '../../base/http.ts'
-import { absentRoutes } from './absent.ts'
 import { changeUser, logOut, showUser } from './account.ts'
 import * as admin from './admin.ts'
 import { answerError } from './answer.ts'
@@ -17,7 +16,9 @@ import { clientRoutes } from './oauth-server-clients.ts'
 import { oauthTokenRoutes } from './oauth-server-tokens.ts'
 import { passkeyRoutes } from './passkeys.ts'
 import { receive } from './receive.ts'
+import { scimRoutes } from './scim.ts'
 import { register } from './sign-up.ts'
+import { ssoRoutes } from './sso.ts'
 import { token } from './token.ts'
 import { speakToFirstVersion } from './v1.ts'
 import { type LinkPages, openLink, verify } from './verify.ts'
@@ -61,10 +62,11 @@ const routes: readonly (readonly [string, string, Handler])[] = [
   ['DELETE', '/admin/custom-providers/:identifier', custom.deleteProvider],
   ...factorRoutes,
   ...passkeyRoutes,
-  ...absentRoutes,
   ...clientRoutes,
   ...oauthServerRoutes,
   ...oauthTokenRoutes,
+  ...scimRoutes,
+  ...ssoRoutes,
 ]
 
 /** Supabase Auth's REST interface (GoTrue), to be mounted at `/auth/v1`. */

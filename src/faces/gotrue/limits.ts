@@ -17,6 +17,7 @@ export type Bucket =
   | 'anonymous'
   | 'user'
   | 'sso'
+  | 'saml-assertion'
   | 'web3'
   | 'passkey'
   | 'factor-challenge'
@@ -39,6 +40,7 @@ const rates: Record<Bucket, (gotrue: Limits) => { rate: number; window: number }
   user: otpRate,
   anonymous: ({ rateLimitAnonymousUsers: rate }) => ({ rate, window: hour }),
   sso: ({ rateLimitSso: rate }) => ({ rate, window: 5 * minute }),
+  'saml-assertion': ({ samlRateLimitAssertion: rate }) => ({ rate, window: 5 * minute }),
   web3: ({ rateLimitWeb3: rate }) => ({ rate, window: 5 * minute }),
   passkey: ({ rateLimitPasskey: rate }) => ({ rate, window: 5 * minute }),
   'factor-challenge': ({ mfaRateLimit: rate }) => ({ rate, window: minute }),
@@ -59,6 +61,7 @@ const buckets: Readonly<Record<string, Bucket>> = {
   'POST /magiclink': 'magiclink',
   'PUT /user': 'user',
   'POST /sso': 'sso',
+  'POST /sso/saml/acs': 'saml-assertion',
   'POST /passkeys/authentication/options': 'passkey',
   'POST /factors/:id/challenge': 'factor-challenge',
   'POST /factors/:id/verify': 'factor-verify',

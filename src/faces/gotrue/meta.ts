@@ -33,8 +33,8 @@ export function settings(c: HonoContext<Env>): Response {
     mailer_autoconfirm: gotrue.mailerAutoconfirm,
     phone_autoconfirm: gotrue.smsAutoconfirm,
     sms_provider: gotrue.smsProvider,
-    saml_enabled: false,
-    saml_private_key_next_configured: false,
+    saml_enabled: gotrue.samlEnabled,
+    saml_private_key_next_configured: gotrue.samlPrivateKeyNext !== null,
     passkeys_enabled: gotrue.passkeyEnabled,
   })
 }

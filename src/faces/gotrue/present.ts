@@ -64,7 +64,11 @@ export async function accessToken(
     user_metadata: userMetadata(user),
     role: user.databaseRole,
     aal: session.aal,
-    amr: session.amr.map(({ method, at }) => ({ method, timestamp: unixSeconds(at) })),
+    amr: session.amr.map(({ method, at }) => ({
+      method,
+      timestamp: unixSeconds(at),
+      ...(method === 'sso/saml' ? ssoProviderOf(user) : {}),
+    })),
     session_id: session.id,
     is_anonymous: user.isAnonymous,
     ...(session.client === null
@@ -74,6 +78,12 @@ export async function accessToken(
   const custom = await customClaimsOf(ctx, { userId: user.id, claims, method })
   const token = signJwt(await signingKey(ctx, 'gotrue'), custom)
   return { token, expiresAt }
+}
+
+/** Which company's provider somebody came by. */
+function ssoProviderOf({ identities }: User): { provider?: string } {
+  const found = identities.find(({ provider }) => provider.startsWith('sso:'))
+  return found === undefined ? {} : { provider: found.provider.slice('sso:'.length) }
 }
 
 /** A session that has to be raised soon gets no token that outlives it; one second there is always. */

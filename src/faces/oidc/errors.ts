@@ -238,6 +238,7 @@ const said: Record<FaultCode, Said> = {
   provider_email_unverified: denied,
   id_token_refused: denied,
   accounts_ambiguous: ours,
+  sso_refused: denied,
   invite_not_found: denied,
   invite_email_mismatch: denied,
   manual_linking_disabled: denied,

@@ -121,6 +121,7 @@ const said: Record<FaultCode, Said> = {
   provider_email_unverified: { status: 422, text: 'notConfirmed' },
   id_token_refused: { status: 403, text: 'hookRefused' },
   accounts_ambiguous: ours,
+  sso_refused: { status: 403, text: 'hookRefused' },
   invite_not_found: { status: 403, text: 'hookRefused' },
   invite_email_mismatch: { status: 403, text: 'hookRefused' },
   manual_linking_disabled: { status: 403, text: 'hookRefused' },

@@ -1,0 +1,503 @@
+import { createHash, createVerify, X509Certificate } from 'node:crypto'
+import { sql } from 'kysely'
+import { expect, test } from 'vitest'
+import {
+  acsUrl,
+  app,
+  arrive,
+  assertionXml,
+  depart,
+  encrypted,
+  entityId,
+  honest,
+  ownEntityId,
+  ownNextKey,
+  post,
+  responseXml,
+  samlWorld,
+  signed,
+  statementOf,
+} from './gotrue-saml-world.ts'
+import { claimsOf, fragmentOf, queryOf } from './gotrue-world.ts'
+
+const minute = 60_000
+const hour = 60 * minute
+
+const verifier = 'v'.repeat(64)
+
+test('somebody signs in at their company, and is a user of enterprise sign-on', async () => {
+  const world = await samlWorld()
+  const { requestId, relayState, url } = await depart(world)
+  expect(url.origin + url.pathname).toBe('https://idp.example.com/sso')
+  expect(url.searchParams.get('tenant')).toBe('a')
+
+  const answer = await arrive(world, honest(statementOf(world, { inResponseTo: requestId })), {
+    relayState,
+  })
+  expect(answer.status).toBe(302)
+  expect(answer.headers.get('location')).toMatch(new RegExp(`^${app}/in#`))
+  const tokens = fragmentOf(answer)
+  expect(Object.keys(tokens).sort()).toEqual(
+    ['access_token', 'expires_at', 'expires_in', 'refresh_token', 'sb', 'token_type'].sort(),
+  )
+  const claims = claimsOf(String(tokens.access_token))
+  expect(claims.amr).toEqual([
+    { method: 'sso/saml', timestamp: expect.any(Number), provider: world.providerId },
+  ])
+  expect(claims.app_metadata).toEqual({
+    provider: `sso:${world.providerId}`,
+    providers: [`sso:${world.providerId}`],
+  })
+  const { body: user } = await world.ask('GET', '/user', { bearer: String(tokens.access_token) })
+  expect(user).toMatchObject({ email: 'ann@company.example', role: 'authenticated' })
+  expect(user.email_confirmed_at).toBeTruthy()
+  expect(user.identities).toMatchObject([
+    {
+      id: 'ann-1',
+      provider: `sso:${world.providerId}`,
+      identity_data: {
+        iss: entityId,
+        sub: 'ann-1',
+        email: 'ann@company.example',
+        email_verified: true,
+        phone_verified: false,
+      },
+    },
+  ])
+  const { rows } = await sql<{ is_sso_user: boolean }>`select is_sso_user from auth.users`.execute(
+    world.ctx.db,
+  )
+  expect(rows).toEqual([{ is_sso_user: true }])
+  expect(await world.events()).toEqual([
+    ...['key.created', 'connector.created', 'user.created', 'user.signed-up', 'user.signed-in'],
+  ])
+  expect(await world.audited()).toContain('user_signedup')
+
+  const again = await world.ask('POST', '/token?grant_type=refresh_token', {
+    body: { refresh_token: tokens.refresh_token },
+  })
+  expect(again.status).toBe(200)
+})
+
+test('the second time they are the same user, with what the company says of them now', async () => {
+  const world = await samlWorld(
+    {},
+    {
+      attribute_mapping: {
+        keys: {
+          full_name: { names: ['nothing', 'displayName'] },
+          groups: { name: 'groups', array: true },
+          first: { name: 'groups' },
+          plan: { name: 'plan', default: 'basic' },
+          email: { name: 'mail' },
+          sub: { name: 'displayName' },
+        },
+      },
+    },
+  )
+  const come = (change: object) =>
+    arrive(
+      world,
+      honest(
+        statementOf(world, { assertionId: `_${Math.floor(world.ctx.now().getTime())}`, ...change }),
+      ),
+    )
+  const first = claimsOf(String(fragmentOf(await come({})).access_token))
+  world.pass(minute)
+  const attributes = {
+    mail: ['ann@company.example'],
+    displayName: ['Ann Again'],
+    groups: ['a', 'b'],
+  }
+  const second = claimsOf(String(fragmentOf(await come({ attributes })).access_token))
+  expect(second.sub).toBe(first.sub)
+  expect(second.user_metadata).toMatchObject({
+    full_name: 'Ann Again',
+    sub: 'ann-1',
+    custom_claims: { groups: ['a', 'b'], first: 'a', plan: 'basic' },
+  })
+})
+
+test('the address of a company does not open the account that has it here, nor the other way round', async () => {
+  const world = await samlWorld()
+  const { id } = await world.createAccount('ann@company.example')
+  const tokens = fragmentOf(await arrive(world, honest(statementOf(world))))
+  const claims = claimsOf(String(tokens.access_token))
+  expect(claims.sub).not.toBe(id)
+  expect(claims.email).toBe('ann@company.example')
+  const mine = await world.signIn('ann@company.example')
+  expect(mine.user.id).toBe(id)
+})
+
+test('a subject that changed is the same person of the company, by their address', async () => {
+  const world = await samlWorld()
+  const first = fragmentOf(await arrive(world, honest(statementOf(world))))
+  const second = fragmentOf(
+    await arrive(world, honest(statementOf(world, { assertionId: '_b', nameId: 'ann-2' }))),
+  )
+  expect(claimsOf(String(second.access_token)).sub).toBe(claimsOf(String(first.access_token)).sub)
+})
+
+test('with PKCE the app gets a code, and one session only', async () => {
+  const world = await samlWorld()
+  const { requestId, relayState } = await depart(world, {
+    code_challenge: createHash('sha256').update(verifier).digest('base64url'),
+    code_challenge_method: 's256',
+  })
+  const ends = new Date(world.ctx.now().getTime() + 2 * hour).toISOString()
+  const xml = honest(statementOf(world, { inResponseTo: requestId, sessionEndsAt: ends }))
+  const answer = await arrive(world, xml, { relayState })
+  const { code } = queryOf(answer)
+  const redeem = () =>
+    world.ask('POST', '/token?grant_type=pkce', {
+      body: { auth_code: code, code_verifier: verifier },
+    })
+  const { status, body } = await redeem()
+  expect(status).toBe(200)
+  expect(claimsOf(body.access_token).amr).toMatchObject([
+    { method: 'sso/saml', provider: world.providerId },
+  ])
+  expect((await redeem()).status).toBe(404)
+  const { rows } = await sql<{ not_after: Date }>`select not_after from auth.sessions`.execute(
+    world.ctx.db,
+  )
+  expect(rows.map(({ not_after }) => not_after.toISOString())).toEqual([ends])
+})
+
+test('a session lasts no longer than the company lets it', async () => {
+  const world = await samlWorld()
+  const ends = new Date(world.ctx.now().getTime() + 2 * hour).toISOString()
+  const { refresh_token } = fragmentOf(
+    await arrive(world, honest(statementOf(world, { sessionEndsAt: ends }))),
+  )
+  world.pass(3 * hour)
+  const { status, body } = await world.ask('POST', '/token?grant_type=refresh_token', {
+    body: { refresh_token },
+  })
+  expect(status).toBe(400)
+  expect(body.msg).toBe('Invalid Refresh Token: Session Expired')
+})
+
+test('who comes unasked ends where they want to, if that is allowed, else at the site', async () => {
+  const world = await samlWorld()
+  const come = async (assertionId: string, relayState: string) => {
+    const answer = await arrive(world, honest(statementOf(world, { assertionId })), { relayState })
+    return answer.headers.get('location')?.split('#')[0]
+  }
+  expect(await come('_1', `${app}/deep`)).toBe(`${app}/deep`)
+  expect(await come('_2', 'https://evil.example/')).toBe('http://localhost:3001')
+  expect(await come('_3', 'javascript:alert(1)')).toBe('http://localhost:3001')
+  expect(await come('_4', '')).toBe('http://localhost:3001')
+})
+
+test('the request is signed with the key that the metadata shows, and names what is asked for', async () => {
+  const world = await samlWorld(
+    {},
+    {
+      name_id_format: 'urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress',
+    },
+  )
+  const { url, request } = await depart(world)
+  expect(request).toContain(`AssertionConsumerServiceURL="${acsUrl}"`)
+  expect(request).toContain(`>${ownEntityId}</saml:Issuer>`)
+  expect(request).toContain('Format="urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"')
+  const { body: metadata, headers } = await world.ask('GET', '/sso/saml/metadata')
+  expect(headers.get('content-type')).toMatch('application/xml')
+  const certificate = /<X509Certificate>([^<]+)/.exec(metadata)?.[1] ?? ''
+  const { publicKey, subject } = new X509Certificate(Buffer.from(certificate, 'base64'))
+  expect(subject).toBe('CN=SAML 2.0 Certificate for localhost:3001')
+  const [, signedPart = ''] = /\?(?:tenant=a&)?(SAMLRequest=.*)&Signature=/.exec(url.href) ?? []
+  const signature = Buffer.from(url.searchParams.get('Signature') ?? '', 'base64')
+  expect(url.searchParams.get('SigAlg')).toBe('http://www.w3.org/2001/04/xmldsig-more#rsa-sha256')
+  expect(createVerify('sha256').update(signedPart).verify(publicKey, signature)).toBe(true)
+})
+
+test('the metadata says what we take, and to whom it is downloaded, until when', async () => {
+  const world = await samlWorld()
+  const plain = await world.ask('GET', '/sso/saml/metadata')
+  expect(plain.body).toContain(`entityID="${ownEntityId}"`)
+  expect(plain.body).toContain(`Location="${acsUrl}"`)
+  expect(plain.body).not.toContain('use="encryption"')
+  expect(plain.body).not.toContain('validUntil')
+  expect(plain.headers.get('content-disposition')).toBeNull()
+  const file = await world.ask('GET', '/sso/saml/metadata?download=true')
+  expect(file.headers.get('content-disposition')).toMatch(/^attachment;/)
+  expect(file.body).toContain('validUntil="2027-11-22T12:00:00.000Z"')
+  const other = world.under({
+    GOTRUE_SAML_ENABLED: 'true',
+    GOTRUE_SAML_PRIVATE_KEY: ownNextKey,
+    GOTRUE_SAML_PRIVATE_KEY_NEXT: ownNextKey,
+    GOTRUE_SAML_ALLOW_ENCRYPTED_ASSERTIONS: 'true',
+    GOTRUE_SAML_EXTERNAL_URL: 'https://sso.example.com/auth',
+  })
+  const moved = await other.ask('GET', '/sso/saml/metadata')
+  expect(moved.body).toContain('entityID="https://sso.example.com/auth/sso/saml/metadata"')
+  expect(moved.body.match(/use="encryption"/g)).toHaveLength(2)
+  expect(moved.body.match(/use="signing"/g)).toHaveLength(2)
+  const { body: settings } = await other.ask('GET', '/settings')
+  expect(settings).toMatchObject({ saml_enabled: true, saml_private_key_next_configured: true })
+})
+
+test('an encrypted assertion opens with either key, where that is allowed', async () => {
+  const world = await samlWorld({
+    GOTRUE_SAML_PRIVATE_KEY_NEXT: ownNextKey,
+    GOTRUE_SAML_ALLOW_ENCRYPTED_ASSERTIONS: 'true',
+  })
+  const { body: metadata } = await world.ask('GET', '/sso/saml/metadata')
+  const certificates = [...metadata.matchAll(/use="encryption">\s*.*<X509Certificate>([^<]+)/g)]
+  expect(certificates).toHaveLength(2)
+  const algorithms = [
+    'http://www.w3.org/2009/xmlenc11#aes128-gcm',
+    'http://www.w3.org/2001/04/xmlenc#aes256-cbc',
+  ] as const
+  for (const [at, [, certificate]] of certificates.entries()) {
+    const it = statementOf(world, { assertionId: `_${at}`, responseId: `_r${at}` })
+    const inner = await encrypted(
+      signed(assertionXml(it), 'Assertion'),
+      certificate,
+      algorithms[at],
+    )
+    expect(fragmentOf(await arrive(world, responseXml(it, inner)))).toHaveProperty('access_token')
+  }
+  const it = statementOf(world, { assertionId: '_outside' })
+  const unsigned = await encrypted(assertionXml(it), certificates[0]?.[1])
+  const whole = signed(responseXml(it, unsigned), 'Response')
+  expect(fragmentOf(await arrive(world, whole))).toHaveProperty('access_token')
+
+  const shut = world.under({ GOTRUE_SAML_ENABLED: 'true', GOTRUE_SAML_PRIVATE_KEY: ownNextKey })
+  expect(queryOf(await arrive(shut, whole)).error_description).toBe('SAML Assertion is not valid')
+})
+
+test('a response may be signed as a whole, or both may be', async () => {
+  const world = await samlWorld()
+  const whole = statementOf(world, { assertionId: '_1' })
+  expect(
+    fragmentOf(await arrive(world, signed(responseXml(whole, assertionXml(whole)), 'Response'))),
+  ).toHaveProperty('access_token')
+  const both = statementOf(world, { assertionId: '_2' })
+  expect(
+    fragmentOf(await arrive(world, signed(honest(both), 'Response', { withKeyInfo: true }))),
+  ).toHaveProperty('access_token')
+})
+
+test('a state is good once, and for two minutes', async () => {
+  const world = await samlWorld()
+  const one = await depart(world)
+  const xml = honest(statementOf(world, { inResponseTo: one.requestId }))
+  await arrive(world, xml, one)
+  const replayed = await arrive(world, xml, one)
+  expect(replayed.status).toBe(303)
+  expect(replayed.headers.get('location')).toMatch(/^http:\/\/localhost:3001\?error=/)
+  expect(queryOf(replayed)).toMatchObject({ error_code: 'saml_relay_state_not_found' })
+  const two = await depart(world)
+  world.pass(2 * minute)
+  const late = honest(statementOf(world, { assertionId: '_2', inResponseTo: two.requestId }))
+  expect(queryOf(await arrive(world, late, two))).toMatchObject({
+    error_code: 'saml_relay_state_expired',
+  })
+})
+
+test('fifty who bring the same assertion are one', async () => {
+  const world = await samlWorld({ GOTRUE_SAML_RATE_LIMIT_ASSERTION: '1000' })
+  const xml = honest(statementOf(world))
+  const answers = await Promise.all(
+    Array.from({ length: 50 }, (_, at) => arrive(world.from(`198.18.0.${at}`), xml)),
+  )
+  expect(answers.filter(({ status }) => status === 302)).toHaveLength(1)
+  const others = answers.filter(({ status }) => status === 303)
+  expect(others).toHaveLength(49)
+  for (const one of others) expect(queryOf(one).error_code).toBe('validation_failed')
+  const { rows } = await sql`select id from auth.sessions`.execute(world.ctx.db)
+  expect(rows).toHaveLength(1)
+})
+
+test('a provider that is switched off, or gone, lets nobody in who has left already', async () => {
+  const world = await samlWorld()
+  const set = (disabled: boolean) =>
+    world.ask('PUT', `/admin/sso/providers/${world.providerId}`, {
+      bearer: world.adminKey,
+      body: { disabled },
+    })
+  const gone = await depart(world)
+  await set(true)
+  const start = await world.ask('POST', '/sso', { body: { domain: 'company.example' } })
+  expect([start.status, start.body.error_code]).toEqual([404, 'sso_provider_disabled'])
+  const xml = honest(statementOf(world, { inResponseTo: gone.requestId }))
+  expect(queryOf(await arrive(world, xml, gone))).toMatchObject({
+    error_code: 'sso_provider_disabled',
+  })
+  expect(queryOf(await arrive(world, honest(statementOf(world))))).toMatchObject({
+    error_code: 'sso_provider_disabled',
+  })
+  await set(false)
+  expect((await arrive(world, xml, gone)).status).toBe(302)
+})
+
+test('a banned user and a switched-off sign-up are refused there too', async () => {
+  const world = await samlWorld()
+  const shut = world.under({
+    GOTRUE_SAML_ENABLED: 'true',
+    GOTRUE_SAML_PRIVATE_KEY: ownNextKey,
+    GOTRUE_DISABLE_SIGNUP: 'true',
+  })
+  expect(queryOf(await arrive(shut, honest(statementOf(world))))).toMatchObject({
+    error: 'access_denied',
+    error_code: 'signup_disabled',
+  })
+  const { access_token } = fragmentOf(await arrive(world, honest(statementOf(world))))
+  await world.ask('PUT', `/admin/users/${claimsOf(String(access_token)).sub}`, {
+    bearer: world.adminKey,
+    body: { ban_duration: '24h' },
+  })
+  const banned = await arrive(world, honest(statementOf(world, { assertionId: '_2' })))
+  expect(queryOf(banned)).toMatchObject({ error: 'access_denied', error_code: 'user_banned' })
+})
+
+test('what names nobody, or has no address, is refused with its reason', async () => {
+  const world = await samlWorld()
+  const transient = 'urn:oasis:names:tc:SAML:2.0:nameid-format:transient'
+  const email = 'urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress'
+  const come = async (change: object) =>
+    queryOf(await arrive(world, honest(statementOf(world, change))))
+  expect(await come({ nameIdFormat: transient })).toMatchObject({
+    error_code: 'saml_assertion_no_user_id',
+  })
+  expect(await come({ attributes: {} })).toMatchObject({ error_code: 'saml_assertion_no_email' })
+  expect(await come({ attributes: { mail: ['nobody'] } })).toMatchObject({
+    error_code: 'saml_assertion_no_email',
+  })
+  const subjectId = {
+    'urn:oasis:names:tc:SAML:attribute:subject-id': ['ann@x'],
+    email: ['a@b.example'],
+  }
+  const named = await arrive(
+    world,
+    honest(statementOf(world, { nameIdFormat: transient, attributes: subjectId })),
+  )
+  expect(fragmentOf(named)).toHaveProperty('access_token')
+  const byName = await arrive(
+    world,
+    honest(
+      statementOf(world, {
+        assertionId: '_2',
+        nameIdFormat: email,
+        nameId: 'Ben@Company.example',
+        attributes: {},
+      }),
+    ),
+  )
+  expect(claimsOf(String(fragmentOf(byName).access_token)).email).toBe('ben@company.example')
+})
+
+test('before the assertion is looked at, the form is', async () => {
+  const world = await samlWorld()
+  const xml = Buffer.from(honest(statementOf(world))).toString('base64')
+  const none = '00000000-0000-4000-8000-000000000000'
+  const other = honest(statementOf(world, { issuer: 'https://other.example' }))
+  for (const [fields, code, text] of [
+    [{}, 'validation_failed', 'SAMLResponse is missing'],
+    [
+      { SAMLart: 'AAQA' },
+      'validation_failed',
+      'SAML Artifact response can only be used with SP initiated flow',
+    ],
+    [{ SAMLResponse: '!' }, 'validation_failed', 'SAMLResponse is not a valid Base64 string'],
+    [
+      { SAMLResponse: 'YWJj' },
+      'validation_failed',
+      'SAMLResponse is not a valid XML SAML assertion',
+    ],
+    [
+      { SAMLResponse: xml, RelayState: 'state' },
+      'validation_failed',
+      'SAML RelayState is not a valid UUID or URL',
+    ],
+    [
+      { SAMLResponse: xml, RelayState: none },
+      'saml_relay_state_not_found',
+      'SAML RelayState does not exist, try logging in again?',
+    ],
+    [
+      { SAMLResponse: Buffer.from(other).toString('base64') },
+      'saml_idp_not_found',
+      'A SAML connection has not been established with this Identity Provider',
+    ],
+  ] as const) {
+    const answer = await post(world, fields)
+    expect(answer.status, text).toBe(303)
+    expect(queryOf(answer)).toMatchObject({ error_code: code, error_description: text })
+  }
+  expect(await world.events()).toEqual(['key.created', 'connector.created'])
+})
+
+test('the way there wants one provider, and knows it', async () => {
+  const world = await samlWorld()
+  const none = '00000000-0000-4000-8000-000000000000'
+  for (const [body, status, code, text] of [
+    [{}, 400, 'validation_failed', 'A provider_id or domain needs to be provided'],
+    [
+      { domain: 'a.example', provider_id: none },
+      400,
+      'validation_failed',
+      'Only one of provider_id or domain supported',
+    ],
+    [{ provider_id: none }, 404, 'sso_provider_not_found', 'No such SSO provider'],
+    [{ provider_id: 'not-a-uuid' }, 404, 'sso_provider_not_found', 'No such SSO provider'],
+    [
+      { domain: 'other.example' },
+      404,
+      'sso_provider_not_found',
+      'No SSO provider assigned for this domain',
+    ],
+    [
+      { domain: 'company.example', code_challenge: verifier, code_challenge_method: 'md5' },
+      400,
+      'validation_failed',
+      'Invalid code_challenge_method',
+    ],
+  ] as const) {
+    const answer = await world.ask('POST', '/sso', { body })
+    expect([answer.status, answer.body.error_code, answer.body.msg]).toEqual([status, code, text])
+  }
+  const away = await world.ask('POST', '/sso', { body: { provider_id: world.providerId } })
+  expect(away.status).toBe(303)
+  expect(away.headers.get('location')).toMatch(/^https:\/\/idp\.example\.com\/sso\?/)
+  expect((await world.ask('POST', '/sso', { body: { domain: 'COMPANY.example' } })).status).toBe(
+    303,
+  )
+})
+
+test('switched off, it is not there, whatever is sent', async () => {
+  const world = (await samlWorld()).under({})
+  for (const [method, path] of [
+    ['POST', '/sso'],
+    ['GET', '/sso/saml/metadata'],
+    ['POST', '/sso/saml/acs'],
+    ['GET', '/admin/sso/providers'],
+    ['POST', '/admin/sso/providers'],
+    ['GET', '/admin/sso/providers/x'],
+    ['PUT', '/admin/sso/providers/x'],
+    ['DELETE', '/admin/sso/providers/x'],
+  ] as const) {
+    const body = method === 'GET' || method === 'DELETE' ? undefined : '{'
+    const answer = await world.ask(method, path, { body, bearer: world.adminKey })
+    expect([answer.status, answer.body.error_code, answer.body.msg], path).toEqual([
+      404,
+      'saml_provider_disabled',
+      'SAML 2.0 is disabled',
+    ])
+  }
+})
+
+test('assertions from one address are counted', async () => {
+  const world = await samlWorld({ GOTRUE_RATE_LIMIT_HEADER: 'X-Forwarded-For' })
+  let last = 303
+  for (let count = 0; count < 31; count += 1) {
+    const answer = await world.ask('POST', '/sso/saml/acs', {
+      body: 'SAMLResponse=x',
+      headers: { 'x-forwarded-for': '192.0.2.7' },
+    })
+    last = answer.status
+  }
+  expect(last).toBe(429)
+})
