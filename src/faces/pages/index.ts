@@ -10,6 +10,7 @@ import { isEmail } from '../../model/user.ts'
 import { assets } from './assets.ts'
 import { openChooser, submitChooser } from './choices.ts'
 import { openConsent, submitConsent } from './consent.ts'
+import { openDevice, openDeviceConfirm, submitDevice, submitDeviceConfirm } from './device.ts'
 import {
   alone,
   browserSession,
@@ -18,7 +19,6 @@ import {
   openSignOut,
   submitSignOut,
 } from './ends.ts'
-import { openDevice, openDeviceConfirm, submitDevice, submitDeviceConfirm } from './device.ts'
 import { present } from './faults.ts'
 import { errorPage } from './messages.ts'
 import { ended } from './over.ts'
