@@ -16,6 +16,7 @@ import {
   carryByRow,
   findByRowToken,
   isRowToken,
+  isRowTokenOrphan,
   renewRow,
   revokeRows,
   rotateRow,
@@ -102,7 +103,10 @@ async function refreshRow(
   { clientId, isRetry = false }: { clientId: string | null; isRetry?: boolean },
 ): Promise<Refreshed> {
   const found = await findByRowToken(ctx, token)
-  if (found === null) throw new Fault('refresh_token_not_found')
+  if (found === null) {
+    const isOrphan = await isRowTokenOrphan(ctx, token)
+    throw new Fault(isOrphan ? 'session_not_found' : 'refresh_token_not_found')
+  }
   refuse(ctx, found, clientId)
   const { user, session, active } = found
   const carried = { user, session, counter: null }

@@ -64,6 +64,13 @@ export async function findByRowToken(ctx: Tx, token: string): Promise<RowRefresh
   }
 }
 
+/** Whether a token rests of which no session is known any more: GoTrue's oldest ones had none. */
+export async function isRowTokenOrphan(ctx: Tx, token: string): Promise<boolean> {
+  const { rows } = await sql`
+    select from auth.refresh_tokens where token = ${token} and session_id is null`.execute(ctx.db)
+  return rows.length > 0
+}
+
 /** Writes a session's first token; the answer is whole, for the session has just begun. */
 export async function carryByRow(
   ctx: Tx,

@@ -185,7 +185,10 @@ test('a question is answered once, right or wrong, and in time', async () => {
       credential: JSON.parse(key.answer(late.options.challenge, place)),
     },
   })
-  expect(answer).toMatchObject({ status: 400, body: { error_code: 'webauthn_challenge_expired' } })
+  expect(answer).toMatchObject({
+    status: 400,
+    body: { error_code: 'webauthn_challenge_expired', msg: 'Challenge has expired' },
+  })
 })
 
 test('a question for a new passkey is answered by who asked, and no sign-in', async () => {
@@ -208,6 +211,7 @@ test('a question for a new passkey is answered by who asked, and no sign-in', as
   expect((await register(world, bob, key)).body).toMatchObject({
     code: 422,
     error_code: 'webauthn_credential_exists',
+    msg: 'This credential is already registered',
   })
 })
 
@@ -215,7 +219,13 @@ test('what is no right answer is refused as GoTrue refuses it', async () => {
   const { world, session, bearer } = await ann()
   const key = softwareKey()
   await register(world, bearer, key)
-  const failed = { status: 400, body: { error_code: 'webauthn_verification_failed' } }
+  const failed = {
+    status: 400,
+    body: {
+      error_code: 'webauthn_verification_failed',
+      msg: 'Credential verification failed',
+    },
+  }
   expect(await signIn(world, softwareKey())).toMatchObject(failed)
   expect(await signIn(world, key, { userHandle: unknown })).toMatchObject(failed)
   expect(await signIn(world, key, { counter: 4 })).toMatchObject({ status: 200 })

@@ -1,0 +1,20 @@
+import { expect, test } from 'vitest'
+import { type Row, rows } from './gotrue-appendix-rows.ts'
+import { type Body, gotrueWorld, newFormat } from './gotrue-world.ts'
+
+test.each(rows)('$does is refused: $code', async (row: Row) => {
+  const { method = 'POST', path, as, status, code, message } = row
+  const world = await gotrueWorld()
+  await world.createAccount()
+  const session: Body = await world.signIn()
+  // The account was made by the common rules; what the row is about begins here.
+  const strict = world.under(row.with ?? {})
+  const bearers = { admin: world.adminKey, ann: session.access_token }
+  await row.first?.({ world: strict, session, bearer: bearers.ann })
+  const options = { body: row.body, bearer: as === undefined ? null : bearers[as] }
+  const old = await strict.ask(method, path, options)
+  expect([old.status, old.body]).toEqual([status, { code: status, error_code: code, msg: message }])
+  const recent = await strict.ask(method, path, { ...options, headers: newFormat })
+  expect([recent.status, recent.body]).toEqual([status, { code, message }])
+  expect(recent.headers.get('x-sb-error-code')).toBe(code)
+})
