@@ -77,7 +77,7 @@ export function walkLogtoApp(client: string, app: LogtoApp) {
       })
       expect(said(await guest.open(`${home}/user-info`))).toMatchObject({
         status: 200,
-        userInfo: { sub, email, organization_data: [{ id: 'acme', name: 'Acme' }] },
+        userInfo: { sub, email, organizations: ['acme'] },
       })
 
       const asked = await guest.open(home + app.signOut)

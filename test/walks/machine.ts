@@ -16,11 +16,26 @@ export const chromium =
   ) ??
   null
 
-const hasGo = spawnSync('go', ['version']).status === 0
+const answers = (command: string, args: string[]) => spawnSync(command, args).status === 0
+
+const tools = {
+  Go: () => answers('go', ['version']),
+  Chromium: () => chromium !== null,
+  // Debian ships `venv` without its pip unless one asks for it.
+  Python: () => answers('python3', ['-c', 'import venv, ensurepip']),
+  Apache: () => existsSync(apache.program) && existsSync(apache.oidcModule),
+}
+
+/** Where Debian puts them. */
+export const apache = {
+  program: '/usr/sbin/apache2',
+  modules: '/usr/lib/apache2/modules',
+  oidcModule: '/usr/lib/apache2/modules/mod_auth_openidc.so',
+}
 
 /** False, and loudly so, where the machine lacks a tool; with CI set nothing may be left out. */
-export function machineHas(tool: 'Go' | 'Chromium'): boolean {
-  if (tool === 'Go' ? hasGo : chromium !== null) return true
+export function machineHas(tool: keyof typeof tools): boolean {
+  if (tools[tool]()) return true
   if (process.env.CI) throw new Error(`${tool} is missing, and with CI set no walk may be skipped.`)
   console.warn(`\n*** SKIPPED: this walk needs ${tool}, which this machine does not have. ***\n`)
   return false
