@@ -128,7 +128,10 @@ export async function updateInteraction(
 export async function answerInteraction(
   ctx: Tx,
   { id, browser }: { id: string; browser: string },
-  answer: Pick<InteractionState, 'selected' | 'challenge' | 'wish' | 'consented' | 'confirmed' | 'isDenied'>,
+  answer: Pick<
+    InteractionState,
+    'selected' | 'challenge' | 'wish' | 'consented' | 'confirmed' | 'isDenied'
+  >,
 ): Promise<boolean> {
   const { rows } = await sql`
     update idp.interactions set state = state || ${json(answer)}, expires_at = ${sqlAfter(ctx, interactionLifetime)}

@@ -6,88 +6,16 @@ import { setConsentScopes } from '../../src/model/application-consent.ts'
 import { deleteAllExpired } from '../../src/model/expired.ts'
 import { endSession } from '../../src/model/session.ts'
 import { authority, organizationScopes, things } from './oidc-authority.ts'
+import { claimsOf, type Fields, gate, me, person, verdict } from './oidc-client.ts'
 import {
-  type Browser,
-  browserAt,
-  claimsOf,
-  type Fields,
-  type Gate,
-  gate,
-  me,
-  type Person,
-  person,
-  signIn,
-  verdict,
-} from './oidc-client.ts'
-
-const deviceGrant = 'urn:ietf:params:oauth:grant-type:device_code'
-
-interface Waiting {
-  device_code: string
-  user_code: string
-  verification_uri: string
-  verification_uri_complete: string
-  expires_in: number
-  interval: number
-}
-
-/** A television (Native, by device codes) and Ann, who has signed in at her browser. */
-async function stage(): Promise<Gate & { ann: Person }> {
-  const at = await gate()
-  await makeTv(at)
-  const ann = await person(at)
-  at.scene.queries()
-  return { ...at, ann }
-}
-
-async function makeTv(at: Gate, more: Fields = {}): Promise<void> {
-  await createApplication(at.scene.ctx, {
-    ...{ id: 'tv', name: 'The Television', type: 'Native' as const },
-    customClientMetadata: { isDeviceFlow: true },
-    ...more,
-  })
-}
-
-async function begin(at: Gate, changes: Fields = {}): Promise<Waiting> {
-  const scope = 'openid offline_access email'
-  const answer = await at.post('/oidc/device/auth', { client_id: 'tv', scope, ...changes })
-  if (answer.status !== 200) throw new Error(await answer.text())
-  return (await answer.json()) as Waiting
-}
-
-function poll(at: Gate, device_code: string, changes: Fields = {}): Promise<Response> {
-  return at.post('/oidc/token', {
-    ...{ grant_type: deviceGrant, client_id: 'tv', device_code },
-    ...changes,
-  })
-}
-
-function hiddenOf(html: string): Fields {
-  const hidden = [...html.matchAll(/type="hidden" name="([^"]+)" value="([^"]+)"/g)]
-  return Object.fromEntries(hidden.map(([, name = '', value = '']) => [name, value]))
-}
-
-/** Types the code and follows to the page where the last word is asked for. */
-async function comeToConfirm(browser: Browser, code: string) {
-  const sent = await browser.send('/device', { user_code: code })
-  expect(sent.status, await sent.clone().text()).toBe(303)
-  const resumed = await browser.open(sent.headers.get('location') ?? '')
-  const location = resumed.headers.get('location') ?? ''
-  const page = await browser.open(location)
-  const html = await page.text()
-  return { location, html, form: hiddenOf(html) }
-}
-
-async function answerDevice(
-  browser: Browser,
-  code: string,
-  want: 'allow' | 'deny',
-): Promise<string> {
-  const { form } = await comeToConfirm(browser, code)
-  const answered = await browser.send('/device/confirm', { ...form, want })
-  const done = await browser.open(answered.headers.get('location') ?? '')
-  return done.headers.get('location') ?? `${done.status} ${await done.text()}`
-}
+  answerDevice,
+  begin,
+  comeToConfirm,
+  deviceGrant,
+  makeTv,
+  poll,
+  stage,
+} from './oidc-devices.ts'
 
 test('a device shows a code, its user allows it, and it has tokens', async () => {
   const at = await stage()
@@ -182,7 +110,8 @@ describe('a device that polls', () => {
     for (const answer of answers) {
       if (answer.status !== 200) expect(await verdict(answer)).toBe('400 invalid_grant')
     }
-    const { access_token } = (await winners[0]?.json()) as { access_token: string }
+    const tokens: unknown = await winners[0]?.json()
+    const access_token = String(Reflect.get(Object(tokens), 'access_token'))
     expect((await me(at, access_token)).status).toBe(200)
   })
 
@@ -272,123 +201,6 @@ describe('who may ask for a device', () => {
     }
     expect(answers.filter((status) => status === 200)).toHaveLength(100)
     expect(answers.at(-1)).toBe(429)
-  })
-})
-
-describe('the pages', () => {
-  test('take the code in any spelling, and bring it from the address without using it', async () => {
-    const at = await stage()
-    const { user_code, device_code } = await begin(at)
-    const page = await at.ann.browser.open(`/device?user_code=${user_code}`)
-    expect(await page.text()).toContain(`value="${user_code}"`)
-    expect(await verdict(await poll(at, device_code))).toBe('400 authorization_pending')
-    const letters = user_code.replace('-', '')
-    const full = [...letters].map((one) => String.fromCodePoint((one.codePointAt(0) ?? 0) + 0xfee0))
-    for (const spelling of [
-      letters.toLowerCase(),
-      ` ${[...letters].join(' ')} `,
-      full.join(''),
-      `${letters.slice(0, 4)}–${letters.slice(4)}`,
-    ]) {
-      const { location, html } = await comeToConfirm(at.ann.browser, spelling)
-      expect(location).toMatch(/^\/device\/confirm\?/)
-      expect(html).toContain(user_code)
-      expect(html).toContain('The Television')
-      expect(html).toContain('See your email address')
-      expect(html).toContain('ann@example.com')
-    }
-  })
-
-  test('refuse who guesses, wherever the cookie went', async () => {
-    const at = await stage()
-    const { user_code } = await begin(at)
-    const statuses: number[] = []
-    for (let turn = 0; turn < 50; turn += 1) {
-      const answer = await browserAt(at).send('/device', { user_code: 'BBBB-BBBB' })
-      statuses.push(answer.status)
-      if (answer.status === 429)
-        expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0)
-    }
-    expect(statuses.filter((status) => status === 422)).toHaveLength(20)
-    expect(statuses.at(-1)).toBe(429)
-    expect((await at.ann.browser.send('/device', { user_code })).status).toBe(429)
-    at.scene.pass(10 * minute)
-    const again = await begin(at)
-    expect((await at.ann.browser.send('/device', { user_code: again.user_code })).status).toBe(303)
-  })
-
-  test('ask who is there first, where nobody has signed in', async () => {
-    const at = await stage()
-    const { user_code, device_code } = await begin(at)
-    const browser = browserAt(at)
-    const sent = await browser.send('/device', { user_code })
-    const resumed = await browser.open(sent.headers.get('location') ?? '')
-    const location = resumed.headers.get('location') ?? ''
-    expect(location).toMatch(/^\/sign-in\?app_id=tv&flow=/)
-    await signIn(at, browser, at.ann.user)
-    const back = await browser.open(sent.headers.get('location') ?? '')
-    expect(back.headers.get('location')).toMatch(/^\/device\/confirm\?/)
-    expect(await verdict(await poll(at, device_code))).toBe('400 authorization_pending')
-  })
-
-  test('let nobody answer for somebody else', async () => {
-    const at = await stage()
-    const { user_code, device_code } = await begin(at)
-    const { form, location } = await comeToConfirm(at.ann.browser, user_code)
-    const yes = { ...form, want: 'allow' }
-    const evil = await at.ann.browser.send('/device/confirm', yes, {
-      origin: 'https://evil.example',
-    })
-    expect(evil.status).toBe(403)
-    const site = { 'sec-fetch-site': 'cross-site' }
-    expect((await at.ann.browser.send('/device/confirm', yes, site)).status).toBe(403)
-    expect((await at.ann.browser.send('/device', { user_code }, site)).status).toBe(403)
-    expect((await browserAt(at).send('/device/confirm', yes)).status).toBe(400)
-    const bob = await person(at, { email: 'bob@example.com' })
-    const bobs = await bob.browser.send('/device/confirm', yes)
-    expect(bobs.headers.get('location')).toBe('/message?about=signed-in')
-    const other = { ...yes, session: bob.sessionId }
-    expect((await at.ann.browser.send('/device/confirm', other)).status).toBe(200)
-    expect((await at.ann.browser.send('/device/confirm', form)).status).toBe(200)
-    // The way past the question leads back to it.
-    const skipped = await at.ann.browser.open(`/oidc/auth/${form.flow}`)
-    expect(skipped.headers.get('location')).toBe(location)
-    expect(await verdict(await poll(at, device_code))).toBe('400 authorization_pending')
-    const page = await at.ann.browser.open(location)
-    expect(page.headers.get('content-security-policy')).toContain("frame-ancestors 'none'")
-    expect(page.headers.get('cache-control')).toContain('no-store')
-  })
-
-  test('take one answer', async () => {
-    const at = await stage()
-    const { user_code, device_code } = await begin(at)
-    const first = await comeToConfirm(at.ann.browser, user_code)
-    const second = await comeToConfirm(at.ann.browser, user_code)
-    const answer = async (form: Fields, want: string) => {
-      const answered = await at.ann.browser.send('/device/confirm', { ...form, want })
-      return at.ann.browser.open(answered.headers.get('location') ?? '')
-    }
-    expect((await answer(first.form, 'allow')).headers.get('location')).toContain('device-allowed')
-    expect((await answer(second.form, 'allow')).status).toBe(400)
-    const third = await at.ann.browser.send('/device', { user_code })
-    expect(third.status).toBe(422)
-    expect((await poll(at, device_code)).status).toBe(200)
-  })
-
-  test('keep what the device asked for: a fresh sign-in, an account, a language', async () => {
-    const at = await stage()
-    at.scene.pass(1 * minute)
-    const open = async (changes: Fields) => {
-      const { user_code } = await begin(at, changes)
-      const sent = await at.ann.browser.send('/device', { user_code })
-      const resumed = await at.ann.browser.open(sent.headers.get('location') ?? '')
-      return resumed.headers.get('location') ?? ''
-    }
-    expect(await open({ prompt: 'login' })).toMatch(/^\/sign-in\?/)
-    expect(await open({ max_age: '30' })).toMatch(/^\/sign-in\?/)
-    expect(await open({ prompt: 'select_account' })).toMatch(/^\/select-account\?/)
-    const page = await at.ann.browser.open(await open({ ui_locales: 'ja' }))
-    expect(await page.text()).toContain('このデバイスでログインしますか')
   })
 })
 
