@@ -55,6 +55,16 @@ const fields = [
   'authorization_params',
   'scopes',
   'link_identity',
+  'redirect_uris',
+  'grant_types',
+  'client_id',
+  'client_secret',
+  'client_name',
+  'grant_type',
+  'action',
+  'message',
+  'signature',
+  'chain',
 ]
 
 function all(value: unknown): string {
@@ -153,6 +163,38 @@ test.each(bodies)('%s is refused by factors and passkeys', async (name, body, ex
   expect(found, name).toEqual([])
   expect(await counted(world)).toEqual(before)
 })
+
+test.each(bodies)(
+  '%s is refused by the OAuth server and to wallets',
+  async (name, body, expected = 400) => {
+    const world = await gotrueWorld({
+      GOTRUE_OAUTH_SERVER_ENABLED: 'true',
+      GOTRUE_OAUTH_SERVER_ALLOW_DYNAMIC_REGISTRATION: 'true',
+      GOTRUE_EXTERNAL_WEB3_ETHEREUM_ENABLED: 'true',
+    })
+    await world.createAccount()
+    const ann = (await world.signIn()).access_token
+    const { body: client } = await world.ask('POST', '/oauth/clients/register', {
+      body: { redirect_uris: ['https://a.test/'] },
+    })
+    const before = await counted(world)
+    const found: unknown[] = []
+    for (const [method, path, bearer] of [
+      ['POST', '/oauth/clients/register', null],
+      ['POST', '/oauth/token', null],
+      ['POST', '/oauth/authorizations/x/consent', ann],
+      ['POST', '/admin/oauth/clients', world.adminKey],
+      ['PUT', `/admin/oauth/clients/${client.client_id}`, world.adminKey],
+      ['POST', '/token?grant_type=web3', null],
+    ] as const) {
+      const { status, body: said } = await world.ask(method, path, { body, bearer })
+      const isSaid = said.code === status || typeof said.error === 'string'
+      if (status !== expected || !isSaid) found.push({ method, path, status, said })
+    }
+    expect(found, name).toEqual([])
+    expect(await counted(world)).toEqual(before)
+  },
+)
 
 test('what is switched off does not look at the body', async () => {
   const { ask } = await gotrueWorld()
