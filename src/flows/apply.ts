@@ -184,7 +184,10 @@ async function applyApplication(
   input: z.output<typeof newApplication>,
 ): Promise<Applied> {
   const { id, secret, type, ...rest } = input
-  const found = known.find((one) => (id === undefined ? one.name === rest.name : one.id === id))
+  // By its name only one that an administrator brought: a stranger may register under any.
+  const found = known.find((one) =>
+    id === undefined ? one.origin === 'admin' && one.name === rest.name : one.id === id,
+  )
   if (found === undefined) return createOne(ctx, input)
   // The type decides what every other field means, and so it never changes.
   if (found.type !== type) throw new Fault('conflict', { application: found.id, field: 'type' })

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { day, hour } from '../../src/base/time.ts'
+import { applyDeclaration } from '../../src/flows/apply.ts'
 import { tidy } from '../../src/flows/housekeeping.ts'
 import { findApplication } from '../../src/model/application.ts'
 import { type Gate, gate, person, verdict } from './oidc-client.ts'
@@ -304,4 +305,20 @@ test('scripts of any origin may register and manage, and read metadata', async (
     expect(preflight.headers.get('access-control-allow-origin')).toBe('*')
     expect(preflight.headers.get('access-control-allow-headers')).toBe('mcp-protocol-version')
   }
+})
+
+test('a stranger who takes the name of a declared application is not taken for it', async () => {
+  const at = await gate(open)
+  const stranger = await registered(at, { client_name: 'Our Shop' })
+  const declared = {
+    ...{ name: 'Our Shop', type: 'Traditional' as const, isThirdParty: true },
+    oidcClientMetadata: { redirectUris: ['https://ours.example.com/callback'] },
+  }
+  const [first] = await applyDeclaration(at.scene.ctx, { applications: [declared] })
+  expect(first).toMatchObject({ kind: 'application', outcome: 'created' })
+  const [again] = await applyDeclaration(at.scene.ctx, { applications: [declared] })
+  expect(again).toMatchObject({ id: first?.id, outcome: 'unchanged' })
+  expect(await findApplication(at.scene.ctx, stranger.client_id)).toMatchObject({
+    oidcClientMetadata: { redirectUris: [redirect] },
+  })
 })
