@@ -120,6 +120,8 @@ function readElement(element: Element, seen: { depth: number; count: number }): 
   if (nodes.some(({ nodeType }) => nodeType !== elementNode && nodeType !== textNode)) {
     throw new Error('a node of another kind')
   }
+  const attributes = Array.from(element.attributes)
+  if (attributes.some(isRelativeNamespace)) throw new Error('a relative namespace')
   seen.depth += 1
   const children = nodes
     .filter(({ nodeType }) => nodeType === elementNode)
@@ -129,11 +131,16 @@ function readElement(element: Element, seen: { depth: number; count: number }): 
     namespace: element.namespaceURI ?? '',
     name: element.localName ?? element.nodeName,
     attributes: new Map(
-      Array.from(element.attributes)
+      attributes
         .filter(({ namespaceURI }) => !namespaceURI)
         .map(({ localName, name, value }) => [localName ?? name, value]),
     ),
     text: nodes.map(({ nodeType, nodeValue }) => (nodeType === textNode ? nodeValue : '')).join(''),
     children,
   }
+}
+
+/** Canonical XML is not defined for it (§ 1.3), and what is not defined is signed by nobody. */
+function isRelativeNamespace({ name, value }: Attr): boolean {
+  return /^xmlns(?::|$)/.test(name) && value !== '' && !/^[a-z][a-z0-9+.-]*:/i.test(value)
 }
