@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { type Row, rows } from './gotrue-appendix-rows.ts'
-import { type Body, gotrueWorld, newFormat } from './gotrue-world.ts'
+import { type Body, gotrueWorld, newFormat, pathOf, queryOf } from './gotrue-world.ts'
 
 test.each(rows)('$does is refused: $code', async (row: Row) => {
   const { method = 'POST', path, as, status, code, message } = row
@@ -17,4 +17,23 @@ test.each(rows)('$does is refused: $code', async (row: Row) => {
   const recent = await strict.ask(method, path, { ...options, headers: newFormat })
   expect([recent.status, recent.body]).toEqual([status, { code, message }])
   expect(recent.headers.get('x-sb-error-code')).toBe(code)
+})
+
+test('a link of a PKCE flow that is gone says so where it leads', async () => {
+  const { ask, mailTo, database } = await gotrueWorld()
+  const code_challenge = 'v'.repeat(43)
+  const body = {
+    email: 'b@b.test',
+    password: 'x'.repeat(9),
+    code_challenge,
+    code_challenge_method: 'plain',
+  }
+  await ask('POST', '/signup', { body })
+  const { link } = await mailTo('b@b.test')
+  await database.execute('delete from auth.flow_state')
+  const opened = await ask('GET', pathOf(link))
+  expect(queryOf(opened)).toMatchObject({
+    error_code: 'flow_state_not_found',
+    error_description: 'No associated flow state found.',
+  })
 })

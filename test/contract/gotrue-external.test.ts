@@ -96,6 +96,10 @@ test('of fifty who come back with one state, one asks the provider, and one come
     expect([...codes].filter((code) => code !== undefined)).toEqual(
       query === pkce ? ['flow_state_already_used'] : ['bad_oauth_state'],
     )
+    const texts = new Set(answers.map((answer) => queryOf(answer).error_description))
+    expect([...texts].filter((text) => text !== undefined)).toEqual([
+      query === pkce ? 'State has already been used' : 'OAuth state not found or expired',
+    ])
     const { rows } = await sql`select id from auth.users`.execute(world.ctx.db)
     expect(rows).toHaveLength(1)
   }
@@ -261,7 +265,10 @@ test('the secret of the way to the provider is sealed, spent once, and expires',
     error_description: 'OAuth provider mismatch',
   })
   await change("provider_type = 'x', created_at = created_at - interval '5 minutes'")
-  expect(queryOf(await world.comeBack(ways[2] ?? '')).error_code).toBe('oauth_client_state_expired')
+  expect(queryOf(await world.comeBack(ways[2] ?? ''))).toMatchObject({
+    error_code: 'oauth_client_state_expired',
+    error_description: 'OAuth state expired',
+  })
   const gone = await world.goTo('x')
   await sql`delete from auth.oauth_client_states`.execute(world.ctx.db)
   expect(queryOf(await world.comeBack(gone)).error_code).toBe('oauth_client_state_not_found')
