@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Browser, type BrowserContext, chromium as driver } from 'playwright-core'
+import { type Browser, type BrowserContext, chromium as driver, type Page } from 'playwright-core'
 import { chromium, top } from './machine.ts'
 
 let browser: Browser | null = null
@@ -27,6 +27,17 @@ export async function openBrowser({ scripts }: { scripts: boolean }): Promise<Br
 export async function closeBrowser(): Promise<void> {
   await browser?.close()
   browser = null
+}
+
+/** The hosted pages, with a password. */
+export async function passHostedPages(
+  page: Page,
+  { email, password }: { email: string; password: string },
+): Promise<void> {
+  await page.getByLabel('Email').fill(email)
+  await page.getByRole('button', { name: 'Continue' }).click()
+  await page.getByRole('textbox', { name: 'Password' }).fill(password)
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click()
 }
 
 /** What the page looked like when a walk failed. */

@@ -7,7 +7,7 @@ import { build } from 'vite'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { databaseKind } from '../database.ts'
 import { freePort } from '../setup/free-port.ts'
-import { closeBrowser, keepPicture, openBrowser } from './browser.ts'
+import { closeBrowser, keepPicture, openBrowser, passHostedPages } from './browser.ts'
 import { machineHas, top } from './machine.ts'
 import { type Account, application, type Stage, setStage } from './stage.ts'
 import { peopleOfThings, startThings, type ThingsApi, things } from './things.ts'
@@ -64,14 +64,11 @@ describe.runIf(machineHas('Chromium'))("Logto's SDK for browsers", () => {
     await context?.close()
   })
 
-  async function signIn({ email, password }: Account): Promise<void> {
+  async function signIn(account: Account): Promise<void> {
     await page.goto(home)
     await page.getByRole('button', { name: 'Sign in' }).click()
-    await page.getByLabel('Email').fill(email)
-    await page.getByRole('button', { name: 'Continue' }).click()
-    await page.getByRole('textbox', { name: 'Password' }).fill(password)
-    await page.getByRole('button', { name: 'Sign in', exact: true }).click()
-    await page.getByText(`You are ${email}.`).waitFor()
+    await passHostedPages(page, account)
+    await page.getByText(`You are ${account.email}.`).waitFor()
   }
 
   async function ask(button: string): Promise<unknown> {

@@ -1,6 +1,7 @@
 import type { BrowserContext, Page } from 'playwright-core'
 import { type SekishoAdapter, sekishoHttpAdapter } from '../../authjs/http.ts'
 import { freePort } from '../setup/free-port.ts'
+import { passHostedPages } from './browser.ts'
 import { builtNextApp, startNextApp } from './next-app.ts'
 import type { Running } from './process.ts'
 import { variablesOf } from './server.ts'
@@ -77,15 +78,12 @@ export function adapterOf({ stage, application: { id, secret } }: Club): Sekisho
 /** From the club's doors over the hosted page, with a password, and back. */
 export async function signInByPage(
   page: Page,
-  { email, password }: { email: string; password: string },
+  account: { email: string; password: string },
 ): Promise<void> {
   await page.getByRole('button', { name: 'Sign in with Sekisho' }).click()
   // The club asks for an address too.
   await page.getByText('to continue to Club').waitFor()
-  await page.getByLabel('Email').fill(email)
-  await page.getByRole('button', { name: 'Continue' }).click()
-  await page.getByRole('textbox', { name: 'Password' }).fill(password)
-  await page.getByRole('button', { name: 'Sign in', exact: true }).click()
+  await passHostedPages(page, account)
 }
 
 /** Asks for a magic link and opens what came in the mail; the link. */
