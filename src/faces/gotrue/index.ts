@@ -108,20 +108,14 @@ function guarded(method: string, path: string, handler: Handler): Handler {
 
 /** GoTrue's groups of routes answer with a slash at the end too; its single routes do not. */
 const groups = [
-  '/signup',
-  '/verify',
-  '/callback',
-  '/user',
-  '/factors',
-  '/sso',
-  '/passkeys',
-  '/admin/users',
-  '/admin/oauth/clients',
-  '/user/oauth/grants',
+  ...['/signup', '/verify', '/callback', '/reauthenticate', '/user', '/user/oauth/grants'],
+  ...['/factors', '/factors/:id', '/sso', '/passkeys', '/passkeys/:passkey'],
 ]
+const singles = ['/admin/generate_link', '/admin/oauth/clients/:id/regenerate_secret']
 
 function spellings(path: string): string[] {
-  return groups.includes(path) ? [path, `${path}/`] : [path]
+  const isGroup = groups.includes(path) || (path.startsWith('/admin/') && !singles.includes(path))
+  return isGroup ? [path, `${path}/`] : [path]
 }
 
 const allowedHeaders = [
