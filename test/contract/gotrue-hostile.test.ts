@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { expect, test } from 'vitest'
+import { samlOn } from './gotrue-saml-world.ts'
 import { type GotrueWorld, gotrueWorld, newFormat } from './gotrue-world.ts'
 
 const somebody = '11111111-1111-4111-8111-111111111111'
@@ -25,6 +26,8 @@ const routes: [method: string, path: string, as?: 'ann' | 'admin'][] = [
   ['POST', '/admin/generate_link', 'admin'],
   ['POST', '/admin/custom-providers', 'admin'],
   ['PUT', '/admin/custom-providers/custom:none', 'admin'],
+  ['POST', '/sso'],
+  ['POST', '/admin/sso/providers', 'admin'],
 ]
 
 const fields = [
@@ -55,6 +58,11 @@ const fields = [
   'authorization_params',
   'scopes',
   'link_identity',
+  'domain',
+  'provider_id',
+  'domains',
+  'attribute_mapping',
+  'metadata_xml',
   'redirect_uris',
   'grant_types',
   'client_id',
@@ -104,7 +112,10 @@ async function counted({ database }: GotrueWorld): Promise<unknown> {
 test.each(bodies)(
   '%s is refused by every route, in both formats',
   async (name, body, expected = 400) => {
-    const world = await gotrueWorld({ GOTRUE_EXTERNAL_ANONYMOUS_USERS_ENABLED: 'true' })
+    const world = await gotrueWorld({
+      ...samlOn,
+      GOTRUE_EXTERNAL_ANONYMOUS_USERS_ENABLED: 'true',
+    })
     await world.createAccount()
     const bearers = { ann: (await world.signIn()).access_token, admin: world.adminKey }
     const before = await counted(world)

@@ -99,6 +99,7 @@ test('what is over goes, and what is in use stays', async () => {
     'auth.webauthn_challenges': 1,
     'auth.mfa_challenges': 1,
     'auth.mfa_factors': 1,
+    'auth.saml_relay_states': 0,
     'auth.flow_state': 0,
     'auth.oauth_client_states': 0,
     'auth.sessions': 1,
