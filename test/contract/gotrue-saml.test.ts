@@ -1,16 +1,19 @@
-import { createHash, createVerify, X509Certificate } from 'node:crypto'
+import { createHash, createVerify, generateKeyPairSync, X509Certificate } from 'node:crypto'
 import { sql } from 'kysely'
 import { expect, test } from 'vitest'
+import { ConfigError, readConfig } from '../../src/base/config.ts'
 import {
   acsUrl,
   app,
   arrive,
   assertionXml,
+  companyKey,
   depart,
   encrypted,
   entityId,
   honest,
   ownEntityId,
+  ownKey,
   ownNextKey,
   post,
   responseXml,
@@ -500,4 +503,40 @@ test('assertions from one address are counted', async () => {
     last = answer.status
   }
   expect(last).toBe(429)
+})
+
+test('the way there costs two questions, and the way back fifteen', async () => {
+  const world = await samlWorld()
+  await arrive(world, honest(statementOf(world)))
+  world.queries()
+  const { requestId, relayState } = await depart(world)
+  expect(world.queries()).toHaveLength(2)
+  const xml = honest(statementOf(world, { assertionId: '_2', inResponseTo: requestId }))
+  expect((await arrive(world, xml, { relayState })).status).toBe(302)
+  expect(world.queries()).toHaveLength(15)
+})
+
+test('a start with SAML wants an RSA key, as GoTrue writes it or as PEM', () => {
+  const read = (key?: string) =>
+    readConfig({
+      mode: 'dev',
+      environment: {
+        GOTRUE_SAML_ENABLED: 'true',
+        ...(key === undefined ? {} : { GOTRUE_SAML_PRIVATE_KEY: key }),
+      },
+      storedSecret: 'a secret of 32 characters or more',
+    }).gotrue.samlPrivateKey
+  expect(read(ownKey)).toMatch(/^-----BEGIN PRIVATE KEY-----/)
+  expect(read(companyKey.privateKey)).toBe(companyKey.privateKey)
+  const curve = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
+  const short = generateKeyPairSync('rsa', { modulusLength: 1024 }).privateKey
+  for (const key of [
+    undefined,
+    '',
+    'x',
+    curve.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    short.export({ type: 'pkcs1', format: 'der' }).toString('base64'),
+  ]) {
+    expect(() => read(key), key).toThrow(ConfigError)
+  }
 })
