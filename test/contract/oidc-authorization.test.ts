@@ -35,7 +35,7 @@ import {
 } from './oidc-client.ts'
 
 describe('a token for an API', () => {
-  test('is a JWT (RFC 9068) with the scopes that were asked for and that the roles hold', async () => {
+  test('is a JWT (RFC 9068) with the scopes that were asked for and that the roles hold (RFC-9068)', async () => {
     const at = await authority()
     const tokens = await wideTokens(at)
     // What the application is told first is about the user's own data, and opaque.
@@ -75,7 +75,7 @@ describe('a token for an API', () => {
     expect(tokens.refresh_token).toMatch(/^[\w-]{43}$/)
   })
 
-  test('names one audience, and never one beyond the grant', async () => {
+  test('names one audience, and never one beyond the grant (9700-10, RFC-8707)', async () => {
     const at = await authority()
     const tokens = await wideTokens(at, [things])
     const ask = async (form: string) => verdict(await at.post('/oidc/token', form, shopBasic))
@@ -99,7 +99,7 @@ describe('a token for an API', () => {
     expect((await at.post('/oidc/token', form(things), shopBasic)).status).toBe(200)
   })
 
-  test('has a narrower scope where one is asked for, and none that was not granted', async () => {
+  test('has a narrower scope where one is asked for, and none that was not granted (RFC-8707)', async () => {
     const at = await authority()
     await setUserRoles(at.scene.ctx, at.ann.user.id, [
       'reader',
@@ -129,7 +129,7 @@ describe('a token for an API', () => {
     expect(claimsOf(access_token).scope).toBe('')
   })
 
-  test('opens no user info, and is no ID token', async () => {
+  test('opens no user info, and is no ID token (9700-12, RFC-9068)', async () => {
     const at = await authority()
     const tokens = await wideTokens(at)
     const { access_token, id_token } = await refreshed(at, tokens, { resource: things })
@@ -172,7 +172,7 @@ describe('a token for an API', () => {
     expect(claimsOf(own.access_token).aud).toBe('https://default.example.com')
   })
 
-  test('is refused at the authorization endpoint for an API that nobody registered', async () => {
+  test('is refused at the authorization endpoint for an API that nobody registered (RFC-8707)', async () => {
     const at = await authority()
     const answer = answerOf(await at.ann.browser.open(widePath([things, 'https://no.example.com'])))
     expect(answer).toMatchObject({ error: 'invalid_target', state: 'a state', iss: issuer })

@@ -20,7 +20,7 @@ import {
   verdict,
 } from './oidc-client.ts'
 
-test('who is signed in gets a code at once, with the state and the issuer', async () => {
+test('who is signed in gets a code at once, with the state and the issuer (RFC-9207, 9700-19)', async () => {
   const at = await gate()
   const { browser } = await person(at)
   const answer = await browser.open(authPath())
@@ -106,19 +106,22 @@ describe('a redirect URI is the very same string', () => {
     'http://shop.example.com/callback?from=sekisho',
     'javascript:alert(1)',
     '',
-  ])('%s is refused on a page, and nobody is sent there', async (redirect_uri) => {
-    const at = await gate()
-    const { browser } = await person(at)
-    for (const prompt of ['consent', 'none']) {
-      const answer = await browser.open(authPath({ redirect_uri, prompt }))
-      expect(answer.status).toBe(400)
-      expect(answer.headers.get('location')).toBeNull()
-      expect(answer.headers.get('content-security-policy')).toContain("frame-ancestors 'none'")
-      expect(answer.headers.get('x-frame-options')).toBe('DENY')
-    }
-  })
+  ])(
+    '%s is refused on a page, and nobody is sent there (9700-01, OAuth-2.1)',
+    async (redirect_uri) => {
+      const at = await gate()
+      const { browser } = await person(at)
+      for (const prompt of ['consent', 'none']) {
+        const answer = await browser.open(authPath({ redirect_uri, prompt }))
+        expect(answer.status).toBe(400)
+        expect(answer.headers.get('location')).toBeNull()
+        expect(answer.headers.get('content-security-policy')).toContain("frame-ancestors 'none'")
+        expect(answer.headers.get('x-frame-options')).toBe('DENY')
+      }
+    },
+  )
 
-  test('an unknown client is refused, on a page or in JSON', async () => {
+  test('an unknown client is refused, on a page or in JSON (9700-02)', async () => {
     const at = await gate()
     const page = await browserAt(at).open(authPath({ client_id: 'nobody<script>' }))
     expect(page.status).toBe(400)
@@ -133,7 +136,7 @@ describe('a redirect URI is the very same string', () => {
     })
   })
 
-  test('only the port of a native loopback address may differ', async () => {
+  test('only the port of a native loopback address may differ (RFC-8252)', async () => {
     const at = await gate()
     const { browser } = await person(at)
     const native = (redirect_uri: string) =>
@@ -176,16 +179,19 @@ describe('what is wrong is told at the redirect URI', () => {
     ['invalid_target', { resource: 'https://api.example.com' }],
     ['invalid_request_object', { request: 'eyJ.e30.' }],
     ['request_uri_not_supported', { request_uri: 'http://127.0.0.1:1/request' }],
-  ])('%s for %o', async (error, changes: Fields) => {
-    const at = await gate()
-    const { browser } = await person(at)
-    const answer = await browser.open(authPath(changes))
-    expect(answer.status).toBe(303)
-    expect(answer.headers.get('location')).toMatch(/^https:\/\/shop\.example\.com\/callback\?/)
-    expect(answerOf(answer)).toMatchObject({ error, state: 'a state', iss: issuer })
-    expect(answerOf(answer).code).toBeUndefined()
-    expect(at.scene.sent).toEqual([])
-  })
+  ])(
+    '%s for %o (9700-02, 9700-07, RFC-7636, RFC-9207, OAuth-2.1)',
+    async (error, changes: Fields) => {
+      const at = await gate()
+      const { browser } = await person(at)
+      const answer = await browser.open(authPath(changes))
+      expect(answer.status).toBe(303)
+      expect(answer.headers.get('location')).toMatch(/^https:\/\/shop\.example\.com\/callback\?/)
+      expect(answerOf(answer)).toMatchObject({ error, state: 'a state', iss: issuer })
+      expect(answerOf(answer).code).toBeUndefined()
+      expect(at.scene.sent).toEqual([])
+    },
+  )
 
   test('a parameter that came twice', async () => {
     const at = await gate()
@@ -201,7 +207,7 @@ describe('what is wrong is told at the redirect URI', () => {
     }
   })
 
-  test('all have to bring a challenge, but confidential clients that were let off', async () => {
+  test('all have to bring a challenge, but confidential clients that were let off (9700-03, OAuth-2.1)', async () => {
     const at = await gate()
     const { browser } = await person(at)
     const spa = { client_id: 'spa', redirect_uri: 'https://spa.example.com/callback' }
@@ -218,7 +224,7 @@ describe('what is wrong is told at the redirect URI', () => {
   })
 })
 
-test('a state of four kilobytes comes back whole', async () => {
+test('a state of four kilobytes comes back whole (9700-24)', async () => {
   const at = await gate()
   const { browser } = await person(at)
   const state = `<"'&=%00é${'s'.repeat(4096)}`
@@ -233,7 +239,7 @@ test('unescaped values are understood, as Logto’s Go SDK sends them', async ()
 })
 
 describe('prompt and max_age', () => {
-  test('none never shows a page', async () => {
+  test('none never shows a page (Core, RFC-9207)', async () => {
     const at = await gate()
     const stranger = await browserAt(at).open(authPath({ prompt: 'none' }))
     expect(answerOf(stranger)).toMatchObject({
@@ -247,7 +253,7 @@ describe('prompt and max_age', () => {
   })
 
   test.each(['login', 'login select_account', 'login consent'])(
-    '%s asks again who is there, and takes no older session',
+    '%s asks again who is there, and takes no older session (Core)',
     async (prompt) => {
       const at = await gate()
       const { browser, user } = await person(at)
@@ -296,7 +302,7 @@ describe('prompt and max_age', () => {
     expect(stranger.headers.get('location')).toMatch(/^\/sign-in\?/)
   })
 
-  test('an app on a device gets nothing silently, since any other may listen there (RFC 8252)', async () => {
+  test('an app on a device gets nothing silently, since any other may listen there (RFC 8252) (RFC-8252)', async () => {
     const at = await gate()
     const { browser, sessionId } = await person(at)
     at.scene.pass(1 * minute)
@@ -321,7 +327,7 @@ describe('prompt and max_age', () => {
     expect(await page.text()).toContain('value="ann@example.com"')
   })
 
-  test('max_age=0 takes no session, however young', async () => {
+  test('max_age=0 takes no session, however young (Core)', async () => {
     const at = await gate()
     const { browser, user } = await person(at)
     const asked = await browser.open(authPath({ max_age: '0' }))
@@ -332,7 +338,7 @@ describe('prompt and max_age', () => {
     expect(answerOf(back).code).toHaveLength(43)
   })
 
-  test('max_age sends back who signed in too long ago', async () => {
+  test('max_age sends back who signed in too long ago (Core)', async () => {
     const at = await gate()
     const { browser } = await person(at)
     at.scene.pass(1 * hour)
@@ -365,7 +371,7 @@ describe('prompt and max_age', () => {
   })
 })
 
-test('POST asks as well, and a form from another site becomes a link', async () => {
+test('POST asks as well, and a form from another site becomes a link (Core)', async () => {
   const at = await gate()
   const { browser } = await person(at)
   expect(answerOf(await browser.send('/oidc/auth', request())).code).toHaveLength(43)
@@ -397,7 +403,7 @@ test('a session that ended, and a user who is banned or gone, get no code', asyn
   expect(answerOf(await bob.browser.open(silent)).error).toBe('login_required')
 })
 
-test('a redirect URI that was taken away while the page stood open is trusted no more', async () => {
+test('a redirect URI that was taken away while the page stood open is trusted no more (9700-02)', async () => {
   const at = await gate()
   const { user } = await person(at)
   const browser = browserAt(at)
@@ -411,7 +417,7 @@ test('a redirect URI that was taken away while the page stood open is trusted no
   expect(back.headers.get('location')).toBeNull()
 })
 
-test('scripts of other sites may not call the authorization endpoint', async () => {
+test('scripts of other sites may not call the authorization endpoint (9700-18)', async () => {
   const at = await gate()
   const { browser } = await person(at)
   const answer = await at.ask(authPath(), {

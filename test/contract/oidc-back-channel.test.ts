@@ -215,7 +215,7 @@ describe('a session that ends', () => {
   }
 
   test.each(Object.keys(ends))(
-    'ends %s: every token is refused, and every application is told',
+    'ends %s: every token is refused, and every application is told (9700-11, Logout)',
     async (way) => {
       const at = await club()
       const password = 'correct horse battery'

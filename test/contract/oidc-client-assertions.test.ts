@@ -82,16 +82,19 @@ function serveKeys(at: Gate, serve: () => Promise<Response>): void {
   Object.assign(at.scene.ctx, { fetch: serve })
 }
 
-test.each(algorithms)('an application proves itself by a key of %s, once', async (algorithm) => {
-  const at = await gateWithRobot()
-  const assertion = await assertionFor(at, {}, { alg: algorithm, key: privateKey(algorithm) })
-  const answer = await ask(at, assertion)
-  expect(answer.status).toBe(200)
-  expect(await answer.json()).toMatchObject({ token_type: 'Bearer' })
-  expect(await verdict(await ask(at, assertion))).toBe('401 invalid_client')
-})
+test.each(algorithms)(
+  'an application proves itself by a key of %s, once (RFC-7523)',
+  async (algorithm) => {
+    const at = await gateWithRobot()
+    const assertion = await assertionFor(at, {}, { alg: algorithm, key: privateKey(algorithm) })
+    const answer = await ask(at, assertion)
+    expect(answer.status).toBe(200)
+    expect(await answer.json()).toMatchObject({ token_type: 'Bearer' })
+    expect(await verdict(await ask(at, assertion))).toBe('401 invalid_client')
+  },
+)
 
-test('of eighteen who come with one assertion at once, one is believed', async () => {
+test('of eighteen who come with one assertion at once, one is believed (RFC-7523)', async () => {
   const at = await gateWithRobot()
   const assertion = await assertionFor(at)
   // Twenty wrong proofs from one address would be stopped.
@@ -131,14 +134,14 @@ test.each<[string, Record<string, unknown>, Parameters<typeof assertionFor>[2]]>
   ['the type of a request object', {}, { typ: 'oauth-authz-req+jwt' }],
   ['the type of a DPoP proof', {}, { typ: 'dpop+jwt' }],
   ['a secret for a key', {}, { alg: 'HS256', key: Buffer.alloc(32, 1) }],
-])('an assertion with %s is not believed', async (_, changes, header) => {
+])('an assertion with %s is not believed (RFC-7523)', async (_, changes, header) => {
   const at = await gateWithRobot()
   const answer = await ask(at, await assertionFor(at, changes, header))
   expect(answer.headers.get('www-authenticate')).toMatch(/^Basic /)
   expect(await verdict(answer)).toBe('401 invalid_client')
 })
 
-test('an unsigned assertion, and nonsense, are not believed', async () => {
+test('an unsigned assertion, and nonsense, are not believed (RFC-7523)', async () => {
   const at = await gateWithRobot()
   const [, body] = (await assertionFor(at)).split('.')
   const head = Buffer.from('{"alg":"none"}').toString('base64url')
@@ -147,7 +150,7 @@ test('an unsigned assertion, and nonsense, are not believed', async () => {
   }
 })
 
-test('there is one way at a time, and it is the registered one', async () => {
+test('there is one way at a time, and it is the registered one (9700-21)', async () => {
   const at = await gateWithRobot()
   const form = { grant_type: 'client_credentials' }
   expect(await verdict(await at.post('/oidc/token', form, basic('robot', 'secret-of-8')))).toBe(
@@ -190,7 +193,7 @@ test('a method and an algorithm that are registered are the only ones', async ()
   expect((await at.post('/oidc/token', inBody)).status).toBe(200)
 })
 
-test('who guesses assertions is stopped, and an address elsewhere is not', async () => {
+test('who guesses assertions is stopped, and an address elsewhere is not (9700-22)', async () => {
   const at = await gateWithRobot()
   for (let guess = 0; guess < 20; guess += 1) {
     const wrong = await assertionFor(at, {}, { key: strange.privateKey })

@@ -9,6 +9,7 @@ import type { NewApplication } from '../../src/model/application-input.ts'
 import { carrySession } from '../../src/model/session.ts'
 import { createUser, type NewUser, type User } from '../../src/model/user.ts'
 import { type World, world } from '../world.ts'
+import { type Ask, wireTo } from './oidc-wire.ts'
 
 export const issuer = 'http://localhost:3001/oidc'
 export const callback = 'https://shop.example.com/callback?from=sekisho'
@@ -22,14 +23,14 @@ export type Fields = Record<string, string | undefined>
 export interface Gate {
   scene: World
   /** Asks like a program: no cookies, no redirects. */
-  ask(path: string, init?: RequestInit): Promise<Response>
+  ask: Ask
   post(path: string, form: Fields | string, headers?: Record<string, string>): Promise<Response>
 }
 
-/** The whole server over a small world, with a shop (Traditional), an SPA, a Native and a machine application. */
+/** The whole server, which listens, over a small world with a shop (Traditional), an SPA, a Native and a machine application. */
 export async function gate(environment: Record<string, string> = {}): Promise<Gate> {
   const scene = await world(environment)
-  const app = createApp(scene.ctx)
+  const ask = await wireTo(createApp(scene.ctx))
   await createApplication(scene.ctx, {
     ...{ id: 'shop', secret: shopSecret, name: 'The Shop', type: 'Traditional' },
     oidcClientMetadata: {
@@ -43,9 +44,6 @@ export async function gate(environment: Record<string, string> = {}): Promise<Ga
     ...{ id: 'machine', secret: 'the-secret-of-the-machine', name: 'M', type: 'MachineToMachine' },
   })
   scene.queries()
-  async function ask(path: string, init: RequestInit = {}): Promise<Response> {
-    return app.request(path.startsWith('/') ? `http://localhost:3001${path}` : path, init)
-  }
   return {
     scene,
     ask,

@@ -43,7 +43,7 @@ describe('a client proves who it is', () => {
       '401 invalid_client',
     ],
     ['a bearer', form, { authorization: 'Bearer abc' }, '401 invalid_client'],
-  ])('%s', async (_, fields, headers, expected) => {
+  ])('%s (9700-21)', async (_, fields, headers, expected) => {
     const at = await gate()
     const answer = await at.post('/oidc/token', fields, headers)
     if (expected.startsWith('401')) {
@@ -66,7 +66,7 @@ describe('a client proves who it is', () => {
     expect(await verdict(await at.post('/oidc/token', form, shopBasic))).toBe('401 invalid_client')
   })
 
-  test('who guesses secrets is stopped, also before the right one', async () => {
+  test('who guesses secrets is stopped, also before the right one (9700-22)', async () => {
     const at = await gate()
     const verdicts: string[] = []
     for (let guess = 0; guess < 40; guess += 1) {
@@ -83,7 +83,7 @@ describe('a client proves who it is', () => {
     expect(await verdict(await at.post('/oidc/token', form, shopBasic))).toBe('400 invalid_grant')
   })
 
-  test('errors speak OAuth’s and Logto’s tongue together', async () => {
+  test('errors speak OAuth’s and Logto’s tongue together (9700-08, 9700-21, OAuth-2.1)', async () => {
     const at = await gate()
     const answer = await at.post('/oidc/token', { ...form, grant_type: 'password' }, shopBasic)
     expect(answer.status).toBe(400)

@@ -4,7 +4,7 @@ import { browserAt, type Fields, person, signIn, verdict } from './oidc-client.t
 import { begin, comeToConfirm, poll, stage } from './oidc-devices.ts'
 
 describe('the pages', () => {
-  test('take the code in any spelling, and bring it from the address without using it', async () => {
+  test('take the code in any spelling, and bring it from the address without using it (RFC-8628)', async () => {
     const at = await stage()
     const { user_code, device_code } = await begin(at)
     const page = await at.ann.browser.open(`/device?user_code=${user_code}`)
@@ -27,7 +27,7 @@ describe('the pages', () => {
     }
   })
 
-  test('refuse who guesses, wherever the cookie went', async () => {
+  test('refuse who guesses, wherever the cookie went (9700-22, RFC-8628)', async () => {
     const at = await stage()
     const { user_code } = await begin(at)
     const statuses: number[] = []

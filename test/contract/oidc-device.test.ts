@@ -68,7 +68,7 @@ test('nothing of the codes rests in clear', async () => {
 })
 
 describe('a device that polls', () => {
-  test('too soon is told to slow down, five seconds more each time', async () => {
+  test('too soon is told to slow down, five seconds more each time (RFC-8628)', async () => {
     const at = await stage()
     const { device_code } = await begin(at)
     const ask = async () => verdict(await poll(at, device_code))
@@ -100,7 +100,7 @@ describe('a device that polls', () => {
     }
   })
 
-  test('ten times at once after the yes has tokens once', async () => {
+  test('ten times at once after the yes has tokens once (RFC-8628)', async () => {
     const at = await stage()
     const { device_code, user_code } = await begin(at)
     await answerDevice(at.ann.browser, user_code, 'allow')
@@ -115,7 +115,7 @@ describe('a device that polls', () => {
     expect((await me(at, access_token)).status).toBe(200)
   })
 
-  test('hears of a no, of the end of its time, and of nothing that is another’s', async () => {
+  test('hears of a no, of the end of its time, and of nothing that is another’s (RFC-8628)', async () => {
     const at = await stage()
     const refused = await begin(at)
     expect(await answerDevice(at.ann.browser, refused.user_code, 'deny')).toBe(

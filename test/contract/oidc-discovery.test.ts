@@ -8,13 +8,15 @@ const places = [
   '/.well-known/oauth-authorization-server/oidc',
 ]
 
-test('discovery is the same at all its places, and no header changes it', async () => {
+test('discovery is the same at all its places, and no header changes it (9700-20, Discovery)', async () => {
   const at = await gate()
   const found = new Set<string>()
   for (const place of places) {
     for (const headers of [
       {},
       { host: 'evil.example' },
+      { host: 'evil.example:443', 'x-forwarded-port': '443' },
+      { forwarded: 'host=evil.example;proto=https', 'x-original-host': 'evil.example' },
       { 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'https' },
     ]) {
       const answer = await at.ask(place, { headers: headers as Record<string, string> })
@@ -28,7 +30,7 @@ test('discovery is the same at all its places, and no header changes it', async 
   expect(found.has(await elsewhere.text())).toBe(true)
 })
 
-test('discovery names what is served', async () => {
+test('discovery names what is served (Discovery, 9700-07, 9700-08, RFC-9207)', async () => {
   const at = await gate()
   const document = await (await at.ask(places[0] ?? '')).json()
   expect(document).toMatchObject({
@@ -41,7 +43,11 @@ test('discovery names what is served', async () => {
     introspection_endpoint: `${issuer}/token/introspection`,
     jwks_uri: `${issuer}/jwks`,
     response_types_supported: ['code'],
-    grant_types_supported: ['authorization_code', 'refresh_token', 'client_credentials'],
+    grant_types_supported: [
+      ...['authorization_code', 'refresh_token', 'client_credentials'],
+      'urn:ietf:params:oauth:grant-type:device_code',
+      'urn:ietf:params:oauth:grant-type:token-exchange',
+    ],
     id_token_signing_alg_values_supported: ['ES384', 'ES256', 'RS256', 'EdDSA'],
     backchannel_logout_supported: true,
     backchannel_logout_session_supported: true,
@@ -61,14 +67,14 @@ test('discovery names what is served', async () => {
   })
   for (const [name, value] of Object.entries(document as Record<string, unknown>)) {
     if (!/_endpoint$|_uri$/.test(name)) continue
-    const method = /token|revocation|introspection|pushed/.test(name) ? 'POST' : 'GET'
+    const method = /token|revocation|introspection|pushed|device/.test(name) ? 'POST' : 'GET'
     const answer = await at.ask(String(value), { method, redirect: 'manual' })
     expect(answer.status, name).not.toBe(404)
     expect(answer.status, name).toBeLessThan(500)
   }
 })
 
-test('the key set has strings only, as Logto’s Go SDK reads it, and nothing private', async () => {
+test('the key set has strings only, as Logto’s Go SDK reads it, and nothing private (Discovery)', async () => {
   const at = await gate()
   const answer = await at.ask('/oidc/jwks')
   const { keys } = (await answer.json()) as { keys: Record<string, unknown>[] }
@@ -81,7 +87,7 @@ describe('scripts of a page', () => {
   const spa = { client_id: 'spa', redirect_uri: 'https://spa.example.com/callback' }
   const spaOrigin = { origin: 'https://spa.example.com' }
 
-  test('may call for their own application, and for no other', async () => {
+  test('may call for their own application, and for no other (9700-18)', async () => {
     const at = await gate()
     const { browser } = await person(at)
     const code = await codeFor(browser, spa)

@@ -91,7 +91,7 @@ async function boundTokens(at: Gate): Promise<Tokens> {
   return (await answer.json()) as Tokens
 }
 
-test('a token is bound to the key whose proof came with the request', async () => {
+test('a token is bound to the key whose proof came with the request (RFC-9449)', async () => {
   const at = await gate()
   const answer = await askOwn(at, await proofFor(at))
   expect(answer.headers.get('dpop-nonce')).toMatch(/^[\w-]{43}$/)
@@ -107,7 +107,7 @@ test('a token is bound to the key whose proof came with the request', async () =
   expect(bearer.token_type).toBe('Bearer')
 })
 
-test('user info is for who proves to hold the key, and for nobody who has the token only', async () => {
+test('user info is for who proves to hold the key, and for nobody who has the token only (RFC-9449)', async () => {
   const at = await gate()
   const { access_token, token_type } = await boundTokens(at)
   expect(token_type).toBe('DPoP')
@@ -167,7 +167,7 @@ test.each<[string, Record<string, unknown>, Header]>([
   ['of another key than it names', {}, { key: (await generateKeyPair('ES256')).privateKey }],
   ['with a private key inside', {}, { jwk: await exportJWK(first.privateKey) }],
   ['by a shared secret', {}, { alg: 'HS256', key: hmac, jwk: { kty: 'oct', k: 'BwcH' } }],
-])('a proof %s is refused', async (_, claims, header) => {
+])('a proof %s is refused (RFC-9449)', async (_, claims, header) => {
   const at = await gate()
   const answer = await askOwn(at, await proofFor(at, claims, header))
   expect(await verdict(answer)).toBe('400 invalid_dpop_proof')
@@ -186,7 +186,7 @@ test('nonsense, an unsigned proof and two proofs at once are refused', async () 
   expect((await askOwn(at, { dpop })).status).toBe(200)
 })
 
-test('a proof is good once, also of fifty at once; its address may have a query', async () => {
+test('a proof is good once, also of fifty at once; its address may have a query (RFC-9449)', async () => {
   const at = await gate()
   const proof = await proofFor(at, { htu: `${tokenEndpoint}?a=b#c` })
   const answers = await Promise.all(Array.from({ length: 50 }, () => askOwn(at, proof)))
@@ -196,7 +196,7 @@ test('a proof is good once, also of fifty at once; its address may have a query'
   expect(await verdict(await askOwn(at, proof))).toBe('400 invalid_dpop_proof')
 })
 
-test('the nonce that we gave is good for some minutes, and nobody else’s', async () => {
+test('the nonce that we gave is good for some minutes, and nobody else’s (RFC-9449)', async () => {
   const at = await gate()
   await updateApplication(at.scene.ctx, 'machine', {
     oidcClientMetadata: { dpopBoundAccessTokens: true, dpopNonceRequired: true },
@@ -219,7 +219,7 @@ test('the nonce that we gave is good for some minutes, and nobody else’s', asy
   expect(await verdict(await askOwn(at, {}))).toBe('400 invalid_dpop_proof')
 })
 
-test('where nonces are needed, they are at user info as well', async () => {
+test('where nonces are needed, they are at user info as well (RFC-9449)', async () => {
   const at = await gate()
   const { access_token } = await boundTokens(at)
   await updateApplication(at.scene.ctx, 'spa', { oidcClientMetadata: { dpopNonceRequired: true } })
@@ -231,7 +231,7 @@ test('where nonces are needed, they are at user info as well', async () => {
   expect((await meWith(at, access_token, proof)).status).toBe(200)
 })
 
-test('a public client’s refresh token is bound to the key, and its children are', async () => {
+test('a public client’s refresh token is bound to the key, and its children are (RFC-9449, 9700-09)', async () => {
   const at = await gate()
   const { refresh_token } = await boundTokens(at)
   const form = { grant_type: 'refresh_token', client_id: 'spa', refresh_token }

@@ -64,7 +64,7 @@ describe('a subject token', () => {
     expect(grants).toHaveLength(1)
   })
 
-  test('gives an API’s token with what the user’s roles hold, and no more', async () => {
+  test('gives an API’s token with what the user’s roles hold, and no more (RFC-8693)', async () => {
     const at = await stage()
     const ask = async (fields: Fields) =>
       exchanged(at, { subject_token: await subjectFor(at), ...fields })
@@ -132,7 +132,7 @@ describe('a subject token', () => {
 })
 
 describe('an access token as subject', () => {
-  test('goes to an API, which gets no more than it was shown', async () => {
+  test('goes to an API, which gets no more than it was shown (RFC-8693)', async () => {
     const at = await stage()
     const tokens = await wideTokens(at)
     const shown = await refreshed(at, tokens, { resource: things })
@@ -177,7 +177,7 @@ describe('an access token as subject', () => {
     )
   })
 
-  test('of somebody else, of a machine, of another kind, or none at all is refused', async () => {
+  test('of somebody else, of a machine, of another kind, or none at all is refused (RFC-8693)', async () => {
     const at = await stage()
     const tokens = await tokensFor(at, at.ann.browser)
     await createApplication(at.scene.ctx, {
@@ -235,7 +235,7 @@ describe('an access token as subject', () => {
 })
 
 describe('who acts for somebody', () => {
-  test('is told with the token, and the chain is kept', async () => {
+  test('is told with the token, and the chain is kept (RFC-8693)', async () => {
     const at = await stage()
     const { access_token } = await tokensFor(at, at.ann.browser)
     const bob = await person(at, { email: 'bob@example.com' })

@@ -49,7 +49,7 @@ const routes = [
 ] as const
 
 test.each(bodies)(
-  '%s in a body is refused in OAuth’s shape, and nothing is written',
+  '%s in a body is refused in OAuth’s shape, and nothing is written (9700-24)',
   async (_, type, body) => {
     const at = await gate({ SEKISHO_REGISTRATION: 'open' })
     const before = await rowsOf(at)
@@ -93,7 +93,7 @@ test('good credentials do not make nonsense good', async () => {
   expect(await rowsOf(at)).toBe(before)
 })
 
-test('addresses of nonsense are refused, on a page for a browser', async () => {
+test('addresses of nonsense are refused, on a page for a browser (9700-24)', async () => {
   const at = await gate()
   const { browser } = await person(at)
   const before = await rowsOf(at)

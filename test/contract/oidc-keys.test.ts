@@ -41,7 +41,7 @@ function kidOf(jwt: string): string {
 }
 
 describe('an application says what its ID tokens are signed with', () => {
-  test.each(signatureAlgorithms)('%s, and everybody can verify it', async (algorithm) => {
+  test.each(signatureAlgorithms)('%s, and everybody can verify it (Core)', async (algorithm) => {
     const at = await gate()
     await createApplication(at.scene.ctx, {
       ...{ id: 'signed', secret: 'the-secret-of-the-signed', name: 'S', type: 'Traditional' },
@@ -67,7 +67,7 @@ describe('an application says what its ID tokens are signed with', () => {
     expect(answerOf(await browser.open(authPath(silent)))).toHaveProperty('code')
   })
 
-  test('a key is made when it is needed first, once, and no secret stands in the key set', async () => {
+  test('a key is made when it is needed first, once, and no secret stands in the key set (Discovery)', async () => {
     const { ctx } = await world()
     expect(await listKeys(ctx, 'oidc')).toHaveLength(1)
     const made = await Promise.all(

@@ -74,7 +74,7 @@ test('the request lasts through a sign-in, though its address is spent', async (
   expect(answer).toMatchObject({ state: 'a state', code: expect.any(String) })
 })
 
-test('an address is good once', async () => {
+test('an address is good once (RFC-9126)', async () => {
   const at = await gate()
   const { browser } = await person(at)
   const path = await pushed(at)
@@ -85,7 +85,7 @@ test('an address is good once', async () => {
   expect(await verdict(await at.ask(path))).toBe('400 invalid_request_uri')
 })
 
-test('of fifty who come with one address at once, one goes on', async () => {
+test('of fifty who come with one address at once, one goes on (RFC-9126)', async () => {
   const at = await gate()
   const { browser } = await person(at)
   const path = await pushed(at)
@@ -94,7 +94,7 @@ test('of fifty who come with one address at once, one goes on', async () => {
   expect(answers.filter(({ status }) => status === 400)).toHaveLength(49)
 })
 
-test('an address is good for ninety seconds, for the application that left it', async () => {
+test('an address is good for ninety seconds, for the application that left it (RFC-9126)', async () => {
   const at = await gate()
   const path = await pushed(at)
   const stolen = path.replace('client_id=shop', 'client_id=spa')
@@ -116,7 +116,7 @@ test('a form on another site leads to the request, and does not spend it', async
   expect(answerOf(await browser.open(first.headers.get('location') ?? '')).code).toBeDefined()
 })
 
-test('applications prove themselves as at the token endpoint', async () => {
+test('applications prove themselves as at the token endpoint (RFC-9126)', async () => {
   const at = await gate()
   const inBody = request({ client_secret: shopSecret })
   expect((await at.post('/oidc/par', inBody)).status).toBe(201)
@@ -157,7 +157,7 @@ test.each<[string, Fields, string]>([
   ['a bad hint', { id_token_hint: 'nonsense' }, 'invalid_request'],
   ['a state of nine kilobytes', { state: 'a'.repeat(9000) }, 'invalid_request'],
   ['a NUL', { state: 'a\0b' }, 'invalid_request'],
-])('a request with %s is refused where it is left', async (_, changes, error) => {
+])('a request with %s is refused where it is left (RFC-9126)', async (_, changes, error) => {
   const at = await gate()
   const answer = await at.post('/oidc/par', request(changes), shopBasic)
   expect(answer.headers.get('location')).toBeNull()
@@ -174,7 +174,7 @@ test('a request of a hundred kilobytes is too large', async () => {
   expect((await at.post('/oidc/par', request(many), shopBasic)).status).toBe(413)
 })
 
-test('an application that must leave its requests first is refused without', async () => {
+test('an application that must leave its requests first is refused without (RFC-9126)', async () => {
   const at = await gate()
   await updateApplication(at.scene.ctx, 'shop', {
     oidcClientMetadata: { requirePushedAuthorizationRequests: true },
@@ -185,7 +185,7 @@ test('an application that must leave its requests first is refused without', asy
   expect(answerOf(await browser.open(await pushed(at))).code).toBeDefined()
 })
 
-test('an address elsewhere is refused, and nobody asks there', async () => {
+test('an address elsewhere is refused, and nobody asks there (RFC-9101)', async () => {
   const at = await gate()
   for (const request_uri of ['http://127.0.0.1:1/', 'https://x.example/o', 'urn:other', 'x']) {
     const query = encoded(request({ request_uri }))

@@ -58,7 +58,7 @@ test('registration is off until it is switched on, and discovery says so', async
   expect(discovery.client_id_metadata_document_supported).toBe(false)
 })
 
-test('with an initial access token, only who has it may register, and guesses run out', async () => {
+test('with an initial access token, only who has it may register, and guesses run out (9700-22)', async () => {
   const token = 'an initial access token of 32 characters'.replaceAll(' ', '-')
   const at = await gate({ SEKISHO_REGISTRATION: 'token', SEKISHO_REGISTRATION_TOKEN: token })
   const metadata = { redirect_uris: [redirect] }

@@ -71,7 +71,7 @@ test('a signed object asks, also through a sign-in', async () => {
   expect(answerOf(await other.open(`/oidc/auth/${flow}`)).code).toBeDefined()
 })
 
-test('only the object counts, and nothing beside it', async () => {
+test('only the object counts, and nothing beside it (RFC-9101)', async () => {
   const at = await gateWithKey()
   const { browser } = await person(at)
   const object = await objectFor(at, { scope: 'openid', state: undefined })
@@ -121,7 +121,7 @@ test.each<[string, Record<string, unknown>, Seal]>([
   ['a list for a state', { state: ['a', 'b'] }, {}],
   ['a truth for a scope', { scope: true }, {}],
   ['a number too many', { max_age: 1.5 }, {}],
-])('an object with %s is refused', async (_, changes, seal) => {
+])('an object with %s is refused (RFC-9101)', async (_, changes, seal) => {
   const at = await gateWithKey()
   const { browser } = await person(at)
   const object = await objectFor(at, changes, seal)
@@ -135,7 +135,7 @@ test.each<[string, Record<string, unknown>, Seal]>([
   expect(await verdict(pushed)).toBe('400 invalid_request_object')
 })
 
-test('an unsigned object is refused, and so is one for who has no key', async () => {
+test('an unsigned object is refused, and so is one for who has no key (RFC-9101)', async () => {
   const at = await gateWithKey()
   const [, body] = (await objectFor(at)).split('.')
   const head = Buffer.from('{"alg":"none"}').toString('base64url')

@@ -23,7 +23,7 @@ const everything =
   'openid offline_access profile email phone address custom_data identities roles urn:logto:scope:organizations urn:logto:scope:organization_roles'
 
 describe('UserInfo', () => {
-  test('tells all that the scopes allow, in Logto’s spelling', async () => {
+  test('tells all that the scopes allow, in Logto’s spelling (Core, 9700-14)', async () => {
     const at = await gate()
     const { browser, user, sessionId } = await person(at, {
       username: 'ann',
@@ -102,7 +102,7 @@ describe('UserInfo', () => {
     })
   })
 
-  test('takes a token by one way only, and never from the address', async () => {
+  test('takes a token by one way only, and never from the address (9700-13, OAuth-2.1, RFC-9068)', async () => {
     const at = await gate()
     const { browser } = await person(at)
     const { access_token, refresh_token, id_token } = await tokensFor(at, browser)
@@ -138,7 +138,7 @@ describe('introspection', () => {
   const introspect = (at: Awaited<ReturnType<typeof gate>>, token: string, who = shopBasic) =>
     at.post('/oidc/token/introspection', { token }, who)
 
-  test('tells an application of its own tokens, and an API of all', async () => {
+  test('tells an application of its own tokens, and an API of all (9700-12, 9700-14, RFC-7662)', async () => {
     const at = await gate()
     const { browser, user } = await person(at, { username: 'ann' })
     const tokens = await tokensFor(at, browser)
@@ -179,7 +179,7 @@ describe('introspection', () => {
     expect(await (await introspect(at, machine.access_token)).json()).toEqual({ active: false })
   })
 
-  test('says of every other token only that it is not active', async () => {
+  test('says of every other token only that it is not active (RFC-7662)', async () => {
     const at = await gate()
     const { browser } = await person(at)
     const spent = (await tokensFor(at, browser)).refresh_token
@@ -193,7 +193,7 @@ describe('introspection', () => {
     }
   })
 
-  test('is not for those who cannot prove who they are', async () => {
+  test('is not for those who cannot prove who they are (RFC-7662)', async () => {
     const at = await gate()
     const form = { token: 'x', client_id: 'spa' }
     const ask = (headers: Record<string, string>) =>
@@ -209,7 +209,7 @@ describe('introspection', () => {
 
 describe('revocation', () => {
   test.each(['access_token', 'refresh_token'] as const)(
-    'of the %s ends all of its grant',
+    'of the %s ends all of its grant (RFC-7009)',
     async (which) => {
       const at = await gate()
       const { browser } = await person(at)
@@ -226,7 +226,7 @@ describe('revocation', () => {
     },
   )
 
-  test('changes nothing for a token that is another’s or none, and does not tell', async () => {
+  test('changes nothing for a token that is another’s or none, and does not tell (RFC-7009)', async () => {
     const at = await gate()
     const { browser } = await person(at)
     const tokens = await tokensFor(at, browser)
@@ -238,7 +238,7 @@ describe('revocation', () => {
     expect(await at.scene.events()).not.toContain('token.revoked')
   })
 
-  test('without the secret is refused, as Logto’s Go SDK finds', async () => {
+  test('without the secret is refused, as Logto’s Go SDK finds (RFC-7009)', async () => {
     const at = await gate()
     const { browser } = await person(at)
     const { refresh_token } = await tokensFor(at, browser)

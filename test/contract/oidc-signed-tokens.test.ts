@@ -103,7 +103,7 @@ describe('a JWT that was handed out', () => {
     },
   )
 
-  test('is told to its own application and to machines, for one round trip', async () => {
+  test('is told to its own application and to machines, for one round trip (9700-12, RFC-7662)', async () => {
     const at = await authority()
     const { access_token } = await machineTokens(at, { resource: bills })
     expect(await introspect(at, access_token, shopBasic)).toEqual({ active: false })
@@ -119,7 +119,7 @@ describe('a JWT that was handed out', () => {
     expect(await introspect(at, other.access_token)).toEqual({ active: false })
   })
 
-  test('is worth nothing when it was changed', async () => {
+  test('is worth nothing when it was changed (RFC-7662, RFC-9068)', async () => {
     const at = await authority()
     const { access_token } = await machineTokens(at, { resource: bills })
     const [head, body, mark] = access_token.split('.')

@@ -50,7 +50,7 @@ async function stepFor(browser: Browser): Promise<{ flow: string; html: string; 
   return { flow: answerOf(asked).flow ?? '', html, factor }
 }
 
-test('an application that wants more is given it by a second factor, and told so', async () => {
+test('an application that wants more is given it by a second factor, and told so (RFC-9470)', async () => {
   const { at, one, code } = await stage()
   const { browser } = one
   const { flow, html, factor } = await stepFor(browser)

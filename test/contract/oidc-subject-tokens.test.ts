@@ -14,7 +14,7 @@ import { claimsOf, tokensFor, verdict } from './oidc-client.ts'
 import { exchange, exchanged, personalType, stage, subjectFor } from './oidc-exchanges.ts'
 
 describe('only applications that were let', () => {
-  test('exchange tokens', async () => {
+  test('exchange tokens (RFC-8693)', async () => {
     const at = await authority()
     const subject_token = await subjectFor(at)
     expect(await verdict(await exchange(at, { subject_token }))).toBe('400 unauthorized_client')

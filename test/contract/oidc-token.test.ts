@@ -25,7 +25,7 @@ import {
 const spa = { client_id: 'spa', redirect_uri: 'https://spa.example.com/callback' }
 
 describe('a code', () => {
-  test('is redeemed for tokens in the shape that Logto’s SDKs expect', async () => {
+  test('is redeemed for tokens in the shape that Logto’s SDKs expect (Core, 9700-14)', async () => {
     const at = await gate()
     const { browser, user, sessionId } = await person(at)
     const code = await codeFor(browser, { nonce: 'n-1' })
@@ -86,7 +86,7 @@ describe('a code', () => {
     ).toBe(true)
   })
 
-  test('is good once, and a second try takes along what the first one gave', async () => {
+  test('is good once, and a second try takes along what the first one gave (9700-05)', async () => {
     const at = await gate()
     const { browser } = await person(at)
     const code = await codeFor(browser)
@@ -99,7 +99,7 @@ describe('a code', () => {
     expect(await at.scene.events()).toContain('code.reused')
   })
 
-  test('is good for a minute', async () => {
+  test('is good for a minute (9700-06)', async () => {
     const at = await gate()
     const { browser } = await person(at)
     const [early, late] = [await codeFor(browser), await codeFor(browser)]
@@ -122,19 +122,22 @@ describe('a code', () => {
       { code_challenge: undefined, code_challenge_method: undefined },
       {},
     ],
-  ])('is refused with %s, and still good after that', async (_, asked: Fields, changes: Fields) => {
-    const at = await gate()
-    const { browser } = await person(at)
-    const customClientMetadata = { isPkceOptional: true }
-    await updateApplication(at.scene.ctx, 'shop', { customClientMetadata })
-    const code = await codeFor(browser, asked)
-    const form = redemption(code, changes)
-    expect(await verdict(await at.post('/oidc/token', form, shopBasic))).toBe('400 invalid_grant')
-    const right = redemption(code, 'code_challenge' in asked ? { code_verifier: undefined } : {})
-    expect((await at.post('/oidc/token', right, shopBasic)).status).toBe(200)
-  })
+  ])(
+    'is refused with %s, and still good after that (9700-03, 9700-04, 9700-06, RFC-7636)',
+    async (_, asked: Fields, changes: Fields) => {
+      const at = await gate()
+      const { browser } = await person(at)
+      const customClientMetadata = { isPkceOptional: true }
+      await updateApplication(at.scene.ctx, 'shop', { customClientMetadata })
+      const code = await codeFor(browser, asked)
+      const form = redemption(code, changes)
+      expect(await verdict(await at.post('/oidc/token', form, shopBasic))).toBe('400 invalid_grant')
+      const right = redemption(code, 'code_challenge' in asked ? { code_verifier: undefined } : {})
+      expect((await at.post('/oidc/token', right, shopBasic)).status).toBe(200)
+    },
+  )
 
-  test('is refused to another client, whatever else is right', async () => {
+  test('is refused to another client, whatever else is right (9700-06)', async () => {
     const at = await gate()
     const { browser } = await person(at)
     const code = await codeFor(browser)
@@ -155,7 +158,7 @@ describe('a code', () => {
     expect(tokens).not.toHaveProperty('refresh_token')
   })
 
-  test('without openid gives no ID token; with max_age the ID token says when', async () => {
+  test('without openid gives no ID token; with max_age the ID token says when (Core)', async () => {
     const at = await gate()
     const { browser } = await person(at)
     const plain = await tokensFor(at, browser, { scope: 'profile' })
@@ -214,7 +217,7 @@ describe('a refresh token', () => {
     expect((await refresh(at, two.refresh_token)).status).toBe(200)
   })
 
-  test('that comes again later was stolen: the whole family falls', async () => {
+  test('that comes again later was stolen: the whole family falls (9700-09)', async () => {
     const at = await gate()
     const { browser } = await person(at)
     const { refresh_token } = await tokensFor(at, browser)
@@ -228,7 +231,7 @@ describe('a refresh token', () => {
     expect((await tokensFor(at, browser)).access_token).toHaveLength(43)
   })
 
-  test('is good for fourteen days, or as many as the application says', async () => {
+  test('is good for fourteen days, or as many as the application says (9700-11)', async () => {
     const at = await gate()
     const { browser } = await person(at)
     const usual = await tokensFor(at, browser)
@@ -243,7 +246,7 @@ describe('a refresh token', () => {
     expect(await at.scene.events()).not.toContain('token.reused')
   })
 
-  test('narrows, but never widens', async () => {
+  test('narrows, but never widens (9700-10)', async () => {
     const at = await gate()
     const { browser } = await person(at)
     const { refresh_token } = await tokensFor(at, browser)
@@ -264,7 +267,7 @@ describe('a refresh token', () => {
     expect((await refresh(at, whole.refresh_token)).status).toBe(200)
   })
 
-  test('is bound to its client', async () => {
+  test('is bound to its client (9700-10)', async () => {
     const at = await gate()
     const { browser } = await person(at)
     const { refresh_token } = await tokensFor(at, browser)
@@ -304,7 +307,7 @@ describe('a refresh token', () => {
   })
 
   test.each(['the session ended', 'the user was banned', 'the user was deleted'])(
-    'ends at once when %s, and so does the access token',
+    'ends at once when %s, and so does the access token (9700-11)',
     async (what) => {
       const at = await gate()
       const { ctx } = at.scene
