@@ -4,18 +4,10 @@ import { sha256 } from '../base/crypto.ts'
 import { minute } from '../base/time.ts'
 import { sqlAfter, sqlNow } from './clock.ts'
 import { recordingOf } from './event.ts'
-import { type GrantedRow, isLive, toGranted } from './grant.ts'
-import { type TargetProblem, targetProblem } from './rights.ts'
-import {
-  held,
-  type Issue,
-  type Issued,
-  issuedColumns,
-  newAccessToken,
-  newRefreshToken,
-  revoking,
-} from './token-row.ts'
-import { type UserRow, usersSql } from './user-row.ts'
+import { isLive } from './grant.ts'
+import { type Redeeming, redeem, redemptionProblem } from './redemption.ts'
+import type { TargetProblem } from './rights.ts'
+import { type Issue, type Issued, revoking } from './token-row.ts'
 
 /** How long a code waits to be redeemed. */
 export const codeLifetime = 1 * minute
@@ -69,43 +61,18 @@ export async function createCode(
   return rows.length === 0 ? null : value
 }
 
-/**
- * Redeems a code, with all that it gives, in one statement: of many who come at once, one gets it. Null when it is
- * unknown, spent, expired, of another application, for another address, or when the verifier does not fit.
- */
-export async function redeemCode(
+/** Redeems a code for the address that it was asked for, with its verifier's challenge; see `redeem`. */
+export function redeemCode(
   ctx: Tx,
   code: string,
   {
     redirectUri,
     challenge,
-    alwaysRefresh,
-    ...issue
-  }: Issue & { redirectUri: string; challenge: string | null; alwaysRefresh: boolean },
+    ...redeeming
+  }: Redeeming & { redirectUri: string; challenge: string | null },
 ): Promise<Issued | null> {
-  const refreshToken = ctx.random.token()
-  const { rows } = await sql<UserRow & GrantedRow & { has_refresh: boolean }>`
-    with ${held(ctx, { value: code, kind: 'code', issue })},
-    spent as (
-      update idp.tokens t set used_at = ${sqlNow(ctx)} from held
-      where t.hash = held.hash and held.problem is null and t.used_at is null and t.expires_at > ${sqlNow(ctx)}
-        and t.details->>'redirectUri' = ${redirectUri}
-        and t.details->>'challenge' is not distinct from ${challenge}::text
-      returning held.*,
-        ${alwaysRefresh}::boolean or 'offline_access' = any(string_to_array(held.scope, ' ')) as has_refresh),
-    access as (${newAccessToken(ctx, { from: 'spent', issue, scope: [] })}),
-    refresh as (${newRefreshToken(ctx, { value: refreshToken, from: 'spent', issue })}
-      where has_refresh),
-    ${recordingOf(ctx, 'code.redeemed', 'spent')}
-    ${usersSql(sql`auth.users u join spent on spent.user_id = u.id`, sql`${issuedColumns('spent', issue)}, spent.has_refresh,`)}`.execute(
-    ctx.db,
-  )
-  const [row] = rows
-  if (row === undefined) return null
-  return {
-    ...toGranted(row),
-    refreshToken: row.has_refresh ? refreshToken : null,
-  }
+  const fits = sql`t.details->>'redirectUri' = ${redirectUri} and t.details->>'challenge' is not distinct from ${challenge}::text`
+  return redeem(ctx, { value: code, kind: 'code', fits }, redeeming)
 }
 
 /**
@@ -115,16 +82,13 @@ export async function redeemCode(
 export async function refuseCode(
   ctx: Tx,
   code: string,
-  { applicationId, isThirdParty, target }: Pick<Issue, 'applicationId' | 'isThirdParty' | 'target'>,
+  issue: Issue,
 ): Promise<TargetProblem | null> {
   const { rows } = await sql<{ problem: TargetProblem | null }>`
     with ${revoking(ctx, {
       event: 'code.reused',
-      where: sql`t.hash = ${sha256(code)} and t.kind = 'code' and t.application_id = ${applicationId} and t.used_at is not null`,
+      where: sql`t.hash = ${sha256(code)} and t.kind = 'code' and t.application_id = ${issue.applicationId} and t.used_at is not null`,
     })}
-    select ${targetProblem(target, { applicationId, isThirdParty })} as problem
-    from idp.tokens t join idp.grants g on g.id = t.grant_id
-    where t.hash = ${sha256(code)} and t.kind = 'code' and t.application_id = ${applicationId} and t.used_at is null
-      and t.expires_at > ${sqlNow(ctx)}`.execute(ctx.db)
+    ${redemptionProblem(ctx, { value: code, kind: 'code' }, issue)}`.execute(ctx.db)
   return rows[0]?.problem ?? null
 }

@@ -4,17 +4,10 @@ import { hmacSha256, secretOf, sha256 } from '../base/crypto.ts'
 import { minute } from '../base/time.ts'
 import { sqlAfter, sqlNow } from './clock.ts'
 import { recordingOf } from './event.ts'
-import { type GrantedRow, isLive, toGranted } from './grant.ts'
-import { type TargetProblem, targetProblem } from './rights.ts'
-import {
-  held,
-  type Issue,
-  type Issued,
-  issuedColumns,
-  newAccessToken,
-  newRefreshToken,
-} from './token-row.ts'
-import { type UserRow, usersSql } from './user-row.ts'
+import { isLive } from './grant.ts'
+import { type Redeeming, redeem, redemptionProblem } from './redemption.ts'
+import type { TargetProblem } from './rights.ts'
+import type { Issue, Issued } from './token-row.ts'
 
 /** How long a device waits for its user. */
 export const deviceCodeLifetime = 10 * minute
@@ -169,42 +162,22 @@ function isWaiting(ctx: Tx, id: string): RawBuilder<unknown> {
   return sql`d.id = ${id} and d.state = 'pending' and d.expires_at > ${sqlNow(ctx)}`
 }
 
-/** Redeems what the user allowed, with all that it gives, in one statement: of many who come at once, one gets it. */
-export async function redeemDeviceCode(
+/** Redeems what the user allowed; see `redeem`. */
+export function redeemDeviceCode(
   ctx: Tx,
   deviceCode: string,
-  { alwaysRefresh, ...issue }: Issue & { alwaysRefresh: boolean },
+  redeeming: Redeeming,
 ): Promise<Issued | null> {
-  const refreshToken = ctx.random.token()
-  const { rows } = await sql<UserRow & GrantedRow & { has_refresh: boolean }>`
-    with ${held(ctx, { value: deviceCode, kind: 'device', issue })},
-    spent as (
-      update idp.tokens t set used_at = ${sqlNow(ctx)} from held
-      where t.hash = held.hash and held.problem is null and t.used_at is null and t.expires_at > ${sqlNow(ctx)}
-      returning held.*,
-        ${alwaysRefresh}::boolean or 'offline_access' = any(string_to_array(held.scope, ' ')) as has_refresh),
-    access as (${newAccessToken(ctx, { from: 'spent', issue, scope: [] })}),
-    refresh as (${newRefreshToken(ctx, { value: refreshToken, from: 'spent', issue })}
-      where has_refresh),
-    ${recordingOf(ctx, 'code.redeemed', 'spent')}
-    ${usersSql(sql`auth.users u join spent on spent.user_id = u.id`, sql`${issuedColumns('spent', issue)}, spent.has_refresh,`)}`.execute(
-    ctx.db,
-  )
-  const [row] = rows
-  if (row === undefined) return null
-  return { ...toGranted(row), refreshToken: row.has_refresh ? refreshToken : null }
+  return redeem(ctx, { value: deviceCode, kind: 'device' }, redeeming)
 }
 
 /** Why an allowed request was not redeemed; null when it was spent, or its grant has ended. It stays good. */
 export async function deviceCodeProblem(
   ctx: Tx,
   deviceCode: string,
-  { applicationId, isThirdParty, target }: Pick<Issue, 'applicationId' | 'isThirdParty' | 'target'>,
+  issue: Issue,
 ): Promise<TargetProblem | null> {
-  const { rows } = await sql<{ problem: TargetProblem | null }>`
-    select ${targetProblem(target, { applicationId, isThirdParty })} as problem
-    from idp.tokens t join idp.grants g on g.id = t.grant_id
-    where t.hash = ${sha256(deviceCode)} and t.kind = 'device' and t.application_id = ${applicationId}
-      and t.used_at is null and t.expires_at > ${sqlNow(ctx)}`.execute(ctx.db)
+  const asked = redemptionProblem(ctx, { value: deviceCode, kind: 'device' }, issue)
+  const { rows } = await asked.execute(ctx.db)
   return rows[0]?.problem ?? null
 }
