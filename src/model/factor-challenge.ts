@@ -43,7 +43,8 @@ export async function createFactorChallenge(
 ): Promise<{ id: string } | null> {
   const id = ctx.random.uuid()
   const now = sqlNow(ctx)
-  const code = challenge.code === null ? null : restingCode(ctx, id, challenge.code)
+  // GoTrue cannot read NULL there.
+  const code = challenge.code === null ? '' : restingCode(ctx, id, challenge.code)
   const ceremony = challenge.ceremony === null ? null : JSON.stringify(challenge.ceremony)
   const isOld =
     challenge.notWithin === 0
@@ -102,7 +103,7 @@ export async function findFactorChallenge(
   if (row === undefined) return null
   return {
     id,
-    code: row.otp_code === null ? null : openedCode(ctx, id, row.otp_code),
+    code: row.otp_code ? openedCode(ctx, id, row.otp_code) : null,
     ceremony:
       row.challenge === null ? null : { challenge: row.challenge, relyingPartyId: row.rp_id ?? '' },
     isSpentOrForeign: row.spent,
@@ -113,7 +114,7 @@ export async function findFactorChallenge(
 /** Of all who come with a challenge one gets it. */
 export async function spendFactorChallenge(ctx: Tx, id: string): Promise<boolean> {
   const { rows } = await sql`
-    update auth.mfa_challenges set verified_at = ${sqlNow(ctx)}, otp_code = null
+    update auth.mfa_challenges set verified_at = ${sqlNow(ctx)}, otp_code = ''
     where id = ${id} and verified_at is null returning id`.execute(ctx.db)
   return rows.length > 0
 }

@@ -47,7 +47,8 @@ export interface NewFactor {
 /** Throws a unique violation when the user has another one of that name, or with that number. */
 export async function createFactor(ctx: Tx, factor: NewFactor): Promise<Factor> {
   const now = sqlNow(ctx)
-  const secret = factor.secret === null ? null : encloseFor(ctx, factor.id, factor.secret)
+  // GoTrue cannot read NULL there.
+  const secret = factor.secret === null ? '' : encloseFor(ctx, factor.id, factor.secret)
   const { rows } = await sql<FactorRow>`
     with f as (
       insert into auth.mfa_factors (id, user_id, friendly_name, factor_type, status, phone, secret, created_at, updated_at)
@@ -149,8 +150,8 @@ export async function raiseSession(
 export async function findSecret(ctx: Tx, id: string): Promise<string | null> {
   const { rows } = await sql<{ secret: string | null }>`
     select secret from auth.mfa_factors where id = ${id} and factor_type = 'totp'`.execute(ctx.db)
-  const secret = rows[0]?.secret ?? null
-  return secret === null ? null : discloseFor(ctx, id, secret)
+  const secret = rows[0]?.secret
+  return secret ? discloseFor(ctx, id, secret) : null
 }
 
 /**

@@ -60,7 +60,7 @@ export function toOAuthClient(row: OAuthClientRow): OAuthClient {
     name: row.client_name ?? '',
     uri: row.client_uri ?? '',
     logoUri: row.logo_uri ?? '',
-    secretHash: row.client_secret_hash,
+    secretHash: row.client_secret_hash || null,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   }
@@ -124,7 +124,7 @@ export async function createOAuthClient(
     with made as (
       insert into auth.oauth_clients (id, client_secret_hash, registration_type, redirect_uris, grant_types, client_name,
         client_uri, logo_uri, created_at, updated_at, client_type, token_endpoint_auth_method)
-      values (${ctx.random.uuid()}, ${secret === null ? null : hashOf(secret)}, ${client.registration},
+      values (${ctx.random.uuid()}, ${secret === null ? '' : hashOf(secret)}, ${client.registration},
         ${client.redirectUris.join(',')}, ${client.grantTypes.join(',')}, ${client.name}, ${client.uri}, ${client.logoUri},
         ${now}, ${now}, ${client.type}, ${client.authMethod})
       returning *, ${eventColumns}),
@@ -199,7 +199,7 @@ export async function replaceOAuthClientSecret(
   const client = await changed(
     ctx,
     id,
-    sql`client_secret_hash = case when client_type = 'confidential' then ${hashOf(secret)} end`,
+    sql`client_secret_hash = case when client_type = 'confidential' then ${hashOf(secret)} else '' end`,
   )
   return client === null || client.secretHash === null ? null : { client, secret }
 }

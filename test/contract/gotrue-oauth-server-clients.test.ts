@@ -83,7 +83,7 @@ test('rows of clients are as GoTrue writes them', async () => {
       grant_types: 'authorization_code,refresh_token',
       client_type: 'public',
       token_endpoint_auth_method: 'none',
-      client_secret_hash: null,
+      client_secret_hash: '',
       deleted_at: null,
     },
   ])
