@@ -36,7 +36,7 @@ export async function createRelayState(ctx: Tx, state: NewRelayState): Promise<v
         ${challenge?.value ?? null}, ${`sso:${providerId}`}, '', '', 'sso/saml', ${now}, ${now}
       where ${flowId}::uuid is not null returning id)
     insert into auth.saml_relay_states (id, sso_provider_id, request_id, redirect_to, flow_state_id, created_at, updated_at)
-    values (${state.id}, ${providerId}, ${state.requestId}, ${state.redirectTo}, (select id from flow), ${now}, ${now})`.execute(
+    values (${state.id}, ${providerId}, ${state.requestId}, ${state.redirectTo ?? ''}, (select id from flow), ${now}, ${now})`.execute(
     ctx.db,
   )
 }
