@@ -6,7 +6,8 @@ import session from 'express-session'
 const port = Number(process.env.PORT ?? 3003)
 const baseUrl = process.env.BASE_URL ?? `http://localhost:${port}`
 const api = process.env.API ?? 'http://localhost:3010'
-const resource = process.env.RESOURCE ?? 'https://things.example.com'
+// An API, by the name that tokens carry; one that is not declared is refused at the sign-in.
+const resource = process.env.RESOURCE
 
 const config = {
   endpoint: process.env.ENDPOINT ?? 'http://localhost:3001',
@@ -21,7 +22,7 @@ const config = {
     'read:things',
     'invite:members',
   ],
-  resources: [resource],
+  resources: resource ? [resource] : [],
 }
 
 const app = express()

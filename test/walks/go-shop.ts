@@ -172,11 +172,12 @@ async function typeCode(page: Page, code: string, button: string, scripts: boole
   if (!scripts) await page.getByRole('button', { name: button, exact: true }).click()
 }
 
-function startShop(
+export function startShop(
   program: string,
   endpoint: string,
   app: { id: string; secret: string },
   port: number,
+  more: Record<string, string> = {},
 ) {
   return run(program, [], {
     cwd: top,
@@ -186,6 +187,7 @@ function startShop(
       APP_SECRET: app.secret,
       PORT: String(port),
       GIN_MODE: 'release',
+      ...more,
     },
   })
 }

@@ -21,6 +21,8 @@ type Gate interface {
 	SignIn(redirectURI string) (string, error)
 	HandleSignInCallback(request *http.Request) error
 	SignOut(homeURI string) (string, error)
+	ResourceToken(resource string) (string, error)
+	OrganizationToken(id string) (string, error)
 }
 
 // SDK is one version of it: how to open a gate, and the name under which it keeps its access tokens.
@@ -49,6 +51,8 @@ func Run(sdk SDK) {
 	router.GET("/callback", s.callback)
 	router.GET("/sign-out", s.signOut)
 	router.GET("/user-info", s.userInfo)
+	router.GET("/things", s.things)
+	router.GET("/organizations/:id/members", s.members)
 
 	listener, err := net.Listen("tcp", "127.0.0.1:"+s.settings.Port)
 	if err != nil {

@@ -19,7 +19,8 @@ func open(s shop.Settings, storage *shop.Storage) shop.Gate {
 		Endpoint:  s.Endpoint,
 		AppId:     s.AppID,
 		AppSecret: s.AppSecret,
-		Scopes:    []string{"email"},
+		Scopes:    shop.Scopes,
+		Resources: s.Resources(),
 	}, storage)}
 }
 
@@ -34,3 +35,13 @@ func (g gate) Claims() (shop.Claims, error) {
 }
 
 func (g gate) UserInfo() (any, error) { return g.FetchUserInfo() }
+
+func (g gate) ResourceToken(resource string) (string, error) {
+	token, err := g.GetAccessToken(resource)
+	return token.Token, err
+}
+
+func (g gate) OrganizationToken(id string) (string, error) {
+	token, err := g.GetOrganizationToken(id)
+	return token.Token, err
+}
