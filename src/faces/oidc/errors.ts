@@ -351,6 +351,11 @@ function challengeOf(
       const scope = typeof details.scope === 'string' ? `, scope="${details.scope}"` : ''
       return `Bearer realm="${issuer}", error="${error}", error_description="${description}"${scope}${where}`
     }
+    case 'invalid_request':
+      // At a resource this is said in the challenge as well (RFC 6750 § 3.1).
+      return details.where
+        ? `Bearer realm="${issuer}", error="${error}", error_description="${description}"${details.where}`
+        : null
     default:
       return null
   }
