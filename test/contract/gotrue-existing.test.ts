@@ -99,7 +99,7 @@ test.each([
   ['cleo', 'Firebase’s scrypt'],
   ['otto', 'bcrypt in an envelope'],
   ['nora', 'bcrypt beside NULLs'],
-] as const)('the old password of %s signs in: %s', async (who) => {
+] as const)('the old password of %s signs in: %s', async (who, _hash) => {
   const wrong = await signIn({ email: old.emailOf(who), password: 'user2password' })
   expect([wrong.status, wrong.body.error_code]).toEqual([400, 'invalid_credentials'])
   for (let time = 0; time < 2; time += 1) {
@@ -128,7 +128,7 @@ test('a number signs in with its password, and the code that was sent before the
 test.each([
   ['dora', 'in clear'],
   ['emil', 'in an envelope'],
-] as const)('the app of %s works, whose secret rests %s', async (who) => {
+] as const)('the app of %s works, whose secret rests %s', async (who, _place) => {
   const { body } = await signIn({ email: old.emailOf(who) })
   const bearer = body.access_token
   const path = `/factors/${old.factorOf(who)}`
