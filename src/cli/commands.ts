@@ -130,7 +130,14 @@ export async function listUsers({ search, limit, offset, ...options }: ListOptio
 /** `sekisho user get` */
 export async function getUser(who: string, options: CommonOptions): Promise<void> {
   const user = await ask(options, 'user.get', { who })
-  const { createdAt, updatedAt: _notShown, lastSignInAt, customData: _neither, ...rest } = user
+  const {
+    createdAt,
+    updatedAt: _,
+    lastSignInAt,
+    customData: _custom,
+    profile: _own,
+    ...rest
+  } = user
   show(options, user, {
     ...rest,
     created: new Date(createdAt).toISOString(),

@@ -19,6 +19,7 @@ import { applyDeclaration } from './apply.ts'
 import { importAuthjs, importBatch } from './import-authjs.ts'
 import { announceKeys, dropKey, replaceKeys } from './keys.ts'
 import { createPerson, deletePerson, findPerson, person } from './people.ts'
+import { profileOf } from './person-profile.ts'
 
 const keyChoice = z.strictObject({
   purpose: z.enum(['oidc', 'gotrue']),
@@ -165,6 +166,7 @@ function userJson(ctx: Tx, user: User) {
     name: user.name,
     avatar: user.avatar,
     customData: user.customData,
+    profile: profileOf(user.details),
     isSuspended: isBanned(ctx, user),
     hasPassword: user.passwordHash !== null,
     lastSignInAt: user.lastSignInAt?.getTime() ?? null,

@@ -24,6 +24,7 @@ import {
 } from '../model/user.ts'
 import { isUuid } from '../model/uuid.ts'
 import { isBanned } from './admit.ts'
+import { personProfile, withProfile } from './person-profile.ts'
 import { namePhoneIdentity } from './redeem.ts'
 
 const text = (max: number) =>
@@ -51,6 +52,7 @@ const fields = z.strictObject({
     .optional(),
   password: text(256).optional(),
   customData: z.record(z.string(), z.unknown()).optional(),
+  profile: personProfile.optional(),
   isSuspended: z.boolean().optional(),
 })
 
@@ -93,6 +95,7 @@ export async function writePerson(ctx: Tx, person: Prepared): Promise<User> {
       username: person.username,
       name: person.name,
       avatar: person.avatar,
+      details: person.profile && withProfile({}, person.profile),
       customData: person.customData,
       passwordHash: person.passwordHash,
       bannedUntil: person.isSuspended ? endOfTime : null,
@@ -126,6 +129,8 @@ export async function planChange(ctx: Tx, user: User, input: Person): Promise<Us
   if (input.customData !== undefined && !sameJson(input.customData, user.customData)) {
     change.customData = input.customData
   }
+  const details = withProfile(user.details, input.profile ?? {})
+  if (!sameJson(details, user.details)) change.details = details
   if (input.isSuspended !== undefined && input.isSuspended !== isBanned(ctx, user)) {
     change.bannedUntil = input.isSuspended ? endOfTime : null
   }
