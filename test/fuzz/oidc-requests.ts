@@ -122,13 +122,7 @@ const evil = [
   ...['https://shop.example.com\\@evil.example/callback', 'http://127.0.0.1:99999/done', 'urn:x'],
   ...['http://127.0.0.1:1/done', 'http://127.0.0.1.evil.example/done', 'http://127.1/done'],
   ...['https://default.logto.app/api', 'https://api.example.com/things', 'acme', 'openid openid'],
-  ...[
-    "'; drop table idp.grants; --",
-    '$1',
-    '${7*7}',
-    '<script>alert(1)</script>',
-    '../../etc/passwd',
-  ],
+  ...["'; drop table idp.grants; --", '$1', '<script>alert(1)</script>', '../../etc/passwd'],
   ...['x'.repeat(43), 'x'.repeat(8192), 'x'.repeat(8193), 'x'.repeat(100_000), '☃'.repeat(3000)],
 ]
 
