@@ -8,6 +8,7 @@ const unit = [
   'test/contract/authjs-types.test.ts',
   'test/contract/authjs-edge.test.ts',
   'test/contract/floors.test.ts',
+  'test/contract/oidc-rows.test.ts',
   'src/db/lock.test.ts',
 ]
 const all = ['{src,test,authjs}/**/*.test.ts']

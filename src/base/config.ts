@@ -244,6 +244,12 @@ export function readConfig(sources: ConfigSources): Config {
   })
 }
 
+/** Plain http to other machines: whoever listens on the way has every token (RFC 8414 § 2 wants https). */
+export function goesInClear(publicUrl: string): boolean {
+  const { protocol, hostname } = new URL(publicUrl)
+  return protocol === 'http:' && !/^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(hostname)
+}
+
 /** An own path, or an own port, is where GoTrue's clients come in; a bare origin is the house's. */
 function externalUrlOf(publicUrl: string, api: string | null, gotruePort: number): string {
   if (api !== null && (gotruePort !== 0 || new URL(api).pathname !== '/')) return api

@@ -1,6 +1,6 @@
 import { createServer } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Config } from '../base/config.ts'
+import { type Config, goesInClear } from '../base/config.ts'
 import { actingAs, type Context } from '../base/context.ts'
 import { createLog } from '../base/log.ts'
 import { systemRandom } from '../base/random.ts'
@@ -76,6 +76,12 @@ export async function start(options: ServeOptions): Promise<void> {
     for (const warning of migrated.warnings) log.warn(warning)
     if (migrated.applied.length > 0) log.info({ applied: migrated.applied }, 'migrated')
     if (config.ignored.length > 0) log.warn({ names: config.ignored }, 'variables without effect')
+    if (goesInClear(config.publicUrl)) {
+      log.warn(
+        { publicUrl: config.publicUrl },
+        'no https: tokens and passwords can be read on the way',
+      )
+    }
     const ctx = createContext({ config, database, log })
     const keys = await issueApiKeys(ctx)
     const listening = await listenOrSay(ctx, {})

@@ -112,7 +112,7 @@ test.each<[string, ApplicationType, boolean]>([
   expect(redirectUriProblem(uri, type) === null).toBe(isGood)
 })
 
-test('no spelling of another host passes for a native application’s loopback address (RFC-8252)', async () => {
+test('no spelling of another host passes for a native application’s loopback address', async () => {
   const { ctx } = await world()
   const { application } = await createApplication(ctx, {
     ...{ name: 'Native', type: 'Native' },

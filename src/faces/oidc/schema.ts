@@ -82,10 +82,14 @@ function isPrompt(name: string): name is Prompt {
   return prompts.includes(name)
 }
 
-/** The value of a parameter that came once; else null. */
+/** The value of a parameter that came once; else null, and so a state that is too long is not sent back. */
 export function single(params: URLSearchParams, name: string): string | null {
   const [value, ...others] = params.getAll(name)
-  return value && others.length === 0 && !value.includes('\0') ? value : null
+  return value && others.length === 0 && isClear(value) ? value : null
+}
+
+function isClear(value: string): boolean {
+  return value.length <= longest && !value.includes('\0')
 }
 
 function listOf(params: URLSearchParams, name: string): string[] {
@@ -104,7 +108,7 @@ export function unclearParameter(params: URLSearchParams): ParameterProblem | nu
   const seen = new Set<string>()
   for (const [parameter, value] of params) {
     if (seen.has(parameter) && parameter !== 'resource') return { parameter, problem: 'repeated' }
-    if (value.length > longest || value.includes('\0')) return { parameter, problem: 'malformed' }
+    if (!isClear(value)) return { parameter, problem: 'malformed' }
     seen.add(parameter)
   }
   return null
