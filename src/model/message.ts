@@ -36,6 +36,8 @@ export async function listMessages(
   ctx: Tx,
   { to, limit = 200 }: { to?: string | undefined; limit?: number } = {},
 ): Promise<MailboxMessage[]> {
+  // Postgres takes no NUL in a text, and nobody has one in an address.
+  if (to?.includes('\0')) return []
   const { rows } = await sql<MessageRow>`
     select * from idp.messages where ${to ?? null}::text is null or lower(recipient) = lower(${to ?? null}::text)
     order by created_at desc, ctid desc limit ${limit}`.execute(ctx.db)

@@ -1,97 +1,33 @@
 import { application } from './stage.ts'
 
-// Every route, and what nobody should ever send to it.
+// What nobody should ever send.
 
-export type Bearer = 'nobody' | 'user' | 'admin' | 'app'
-export interface Route {
-  method: 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'GET'
-  path: string
-  as?: Bearer
-}
-
-const unknown = '00000000-0000-4000-8000-000000000000'
 export const bookstore = {
   ...application('bookstore', 'http://localhost:9', '/callback'),
   customClientMetadata: { isAuthjsAdapter: true },
 }
 
-/** GoTrue's routes that take a body: those that stand in the app, each with and without a bearer, and their variants. */
-export function gotrueRoutes(all: readonly RouteOfApp[]): Route[] {
-  const bare = writing(all)
-    .filter(({ path }) => path.startsWith('/auth/v1/'))
-    // Whatever comes back from a provider, the browser is sent on: test/contract/gotrue-external.test.ts looks at it.
-    .filter(({ path }) => !/^\/auth\/v1\/callback\/?$/.test(path))
-  const borne = bare
-    // A sign-out needs no body: with a bearer it would be one.
-    .filter(({ path }) => path !== '/auth/v1/logout')
-    .map((route) => ({
-      ...route,
-      as: /^\/auth\/v1\/(?:admin|invite)/.test(route.path) ? ('admin' as const) : ('user' as const),
-    }))
-  return [
-    ...bare,
-    ...borne,
-    ...['password', 'refresh_token', 'pkce', 'id_token', 'nothing'].map((grant): Route => {
-      return { method: 'POST', path: `/auth/v1/token?grant_type=${grant}` }
-    }),
-    { method: 'POST', path: '/auth/v1/logout?scope=nowhere', as: 'user' },
-    { method: 'POST', path: '/auth/v1/admin/users', as: 'user' },
-    { method: 'PUT', path: '/auth/v1/admin/users/not-a-uuid', as: 'admin' },
-  ]
-}
-
-export function oidcRoutes(all: readonly RouteOfApp[]): Route[] {
-  const bare = writing(all).filter(({ path }) =>
-    /^\/oidc\/(?:token|me|par|device|register)|^\/api\/subject-tokens/.test(path),
-  )
-  return [
-    ...bare,
-    { method: 'POST', path: '/oidc/token', as: 'app' },
-    { method: 'POST', path: '/oidc/device/auth', as: 'app' },
-  ]
-}
-
-/** What people see; signing out needs no field, so nonsense around it is passed over. */
-export function pageRoutes(all: readonly RouteOfApp[]): Route[] {
-  const others =
-    /^\/(?:auth\/v1|oidc\/token|oidc\/me|oidc\/par|oidc\/device|oidc\/register|api|console|account|sign-out$|oidc\/session)|passkey/
-  return writing(all).filter(({ path }) => !others.test(path))
-}
-
-/** What the pages' script asks, and the account of somebody who is not signed in. */
-export function accountRoutes(all: readonly RouteOfApp[]): Route[] {
-  return writing(all).filter(({ path }) => /^\/(?:account|sign-in\/passkey)\//.test(path))
-}
-
-/** The adapter over HTTP, for nobody and for an application that may use it. */
-export const authjs: Route[] = [
-  ...['messages', 'createUser', 'getUser', 'getUserByEmail', 'getUserByAccount', 'updateUser'],
-  ...['deleteUser', 'linkAccount', 'unlinkAccount', 'createSession', 'getSessionAndUser'],
-  ...['updateSession', 'deleteSession', 'createVerificationToken', 'useVerificationToken'],
-  ...['getAccount', 'createAuthenticator', 'getAuthenticator', 'listAuthenticatorsByUserId'],
-  ...['updateAuthenticatorCounter', 'toString', '__proto__', '%00', '%ff'],
-].flatMap((method): Route[] => [
-  { method: 'POST', path: `/api/authjs/${method}` },
-  { method: 'POST', path: `/api/authjs/${method}`, as: 'app' },
-])
-
-interface RouteOfApp {
-  method: string
-  path: string
-}
-
-function writing(all: readonly RouteOfApp[]): Route[] {
-  const seen = new Map<string, Route>()
-  for (const { method, path } of all) {
-    if (!isWriting(method)) continue
-    const concrete = path.replaceAll(/:\w+/g, unknown)
-    seen.set(`${method} ${concrete}`, { method, path: concrete })
-  }
-  return [...seen.values()]
-}
-
-function isWriting(method: string): method is Route['method'] {
-  return ['POST', 'PUT', 'PATCH', 'DELETE'].includes(method)
+/** Everything is on: what is switched off refuses nonsense too easily. */
+export const everything = {
+  SEKISHO_REGISTRATION: 'open',
+  GOTRUE_CUSTOM_OAUTH_ENABLED: 'true',
+  GOTRUE_EXPERIMENTAL_SCIM_ENABLED: 'true',
+  GOTRUE_EXTERNAL_ANONYMOUS_USERS_ENABLED: 'true',
+  GOTRUE_EXTERNAL_PHONE_ENABLED: 'true',
+  GOTRUE_EXTERNAL_WEB3_ETHEREUM_ENABLED: 'true',
+  GOTRUE_EXTERNAL_WEB3_SOLANA_ENABLED: 'true',
+  GOTRUE_MFA_PHONE_ENROLL_ENABLED: 'true',
+  GOTRUE_MFA_PHONE_VERIFY_ENABLED: 'true',
+  GOTRUE_MFA_WEB_AUTHN_ENROLL_ENABLED: 'true',
+  GOTRUE_MFA_WEB_AUTHN_VERIFY_ENABLED: 'true',
+  GOTRUE_OAUTH_SERVER_ENABLED: 'true',
+  GOTRUE_OAUTH_SERVER_ALLOW_DYNAMIC_REGISTRATION: 'true',
+  GOTRUE_PASSKEY_ENABLED: 'true',
+  GOTRUE_WEBAUTHN_RP_ID: 'localhost',
+  GOTRUE_WEBAUTHN_RP_DISPLAY_NAME: 'An app',
+  GOTRUE_WEBAUTHN_RP_ORIGINS: 'http://localhost:5173',
+  GOTRUE_SAML_ENABLED: 'true',
+  GOTRUE_SECURITY_MANUAL_LINKING_ENABLED: 'true',
 }
 
 export const authorizationRequest = new URLSearchParams({
@@ -110,7 +46,7 @@ export const megabyte = 'a'.repeat(1_000_000)
 export interface Nonsense {
   name: string
   type: string
-  body: string | Uint8Array<ArrayBuffer>
+  body: Uint8Array<ArrayBuffer>
 }
 
 const wrongTypes = {
@@ -136,12 +72,30 @@ const wrongTypes = {
   ban_duration: [],
   redirect_to: {},
   channel: {},
+  factor_type: 1,
+  friendly_name: [],
+  challenge_id: {},
+  code: { length: 6 },
+  credential: 'none',
+  webauthn: [],
+  action: 1,
+  client_name: {},
+  redirect_uris: 'https://a.example.com',
+  grant_types: {},
+  domain: 1,
+  domains: 'company.example',
+  provider_id: [],
+  metadata_xml: {},
+  attribute_mapping: 'mail',
+  chain: 1,
+  message: [],
+  signature: {},
 }
 const withNul = Object.fromEntries(
   Object.keys(wrongTypes).map((key) => [key, `a\u0000b@example.com`]),
 )
 
-export const nonsense: Nonsense[] = [
+const written: { name: string; type: string; body: string | Uint8Array<ArrayBuffer> }[] = [
   { name: 'an empty body', type: json, body: '' },
   { name: 'half an object', type: json, body: '{"email":' },
   { name: 'an array', type: json, body: '[]' },
@@ -230,6 +184,12 @@ export const nonsense: Nonsense[] = [
   },
   { name: 'another type', type: 'multipart/form-data; boundary=x', body: '--x\r\nnonsense' },
 ]
+
+/** As bytes, since a body of a megabyte is sent some hundred times. */
+export const nonsense: Nonsense[] = written.map(({ body, ...one }) => ({
+  ...one,
+  body: typeof body === 'string' ? new TextEncoder().encode(body) : body,
+}))
 
 function bytes(...parts: (string | number[])[]): Uint8Array<ArrayBuffer> {
   const encoder = new TextEncoder()
