@@ -212,9 +212,10 @@ test('what is wrong with a provider is said', async () => {
     msg: `SAML Metadata can be updated only if the EntityID matches for the provider; expected 'urn:new' but got '${entityId}'`,
   })
   expect((await admin(world, 'PUT', `/${other}`, { domains: ['company.example'] })).body.msg).toBe(
-    taken,
+    `SSO domain 'company.example' already assigned to another provider (${world.providerId})`,
   )
   const clash = await admin(world, 'PUT', `/${world.providerId}`, { resource_id: 'ONE' })
+  expect(clash.body.msg).toBe('Updating SSO provider failed, likely due to a conflict. Try again?')
   expect([clash.status, clash.body.error_code]).toEqual([422, 'conflict'])
   for (const id of [
     'x',

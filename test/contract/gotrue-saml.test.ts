@@ -197,6 +197,7 @@ test('a state is good once, and for two minutes', async () => {
   const late = honest(statementOf(world, { assertionId: '_2', inResponseTo: two.requestId }))
   expect(queryOf(await arrive(world, late, two))).toMatchObject({
     error_code: 'saml_relay_state_expired',
+    error_description: 'SAML RelayState has expired. Try logging in again?',
   })
 })
 
@@ -225,12 +226,15 @@ test('a provider that is switched off, or gone, lets nobody in who has left alre
   await set(true)
   const start = await world.ask('POST', '/sso', { body: { domain: 'company.example' } })
   expect([start.status, start.body.error_code]).toEqual([404, 'sso_provider_disabled'])
+  expect(start.body.msg).toBe('SSO Provider is currently disabled')
   const xml = honest(statementOf(world, { inResponseTo: gone.requestId }))
   expect(queryOf(await arrive(world, xml, gone))).toMatchObject({
     error_code: 'sso_provider_disabled',
+    error_description: 'SSO Provider assigned for this domain is currently disabled',
   })
   expect(queryOf(await arrive(world, honest(statementOf(world))))).toMatchObject({
     error_code: 'sso_provider_disabled',
+    error_description: 'SSO Provider assigned for this domain is currently disabled',
   })
   await set(false)
   expect((await arrive(world, xml, gone)).status).toBe(302)
@@ -264,8 +268,13 @@ test('what names nobody, or has no address, is refused with its reason', async (
     queryOf(await arrive(world, honest(statementOf(world, change))))
   expect(await come({ nameIdFormat: transient })).toMatchObject({
     error_code: 'saml_assertion_no_user_id',
+    error_description:
+      'SAML Assertion did not contain a persistent Subject Identifier attribute or Subject NameID uniquely identifying this user',
   })
-  expect(await come({ attributes: {} })).toMatchObject({ error_code: 'saml_assertion_no_email' })
+  expect(await come({ attributes: {} })).toMatchObject({
+    error_code: 'saml_assertion_no_email',
+    error_description: 'SAML Assertion does not contain an email address',
+  })
   expect(await come({ attributes: { mail: ['nobody'] } })).toMatchObject({
     error_code: 'saml_assertion_no_email',
   })

@@ -92,7 +92,15 @@ async function changeProvider(c: HonoContext<Env>): Promise<Response> {
   const before = await providerOf(ctx, c)
   const sent = await readBody(c, body)
   const change = { source: sourceOf(sent), described: describedBy(sent, before) }
-  return c.json(wholeProviderJson(doneOr(await changeSsoProvider(ctx, before, change))))
+  const changed = await changeSsoProvider(ctx, before, change)
+  // Sic: GoTrue says it otherwise here.
+  if (changed.outcome === 'domain-taken') {
+    throw refused(
+      `SSO domain '${changed.domain}' already assigned to another provider (${changed.providerId})`,
+      { code: 'sso_domain_already_exists' },
+    )
+  }
+  return c.json(wholeProviderJson(doneOr(changed)))
 }
 
 /** `DELETE /admin/sso/providers/{idp_id}`. */
