@@ -63,7 +63,10 @@ declare module 'oidc-provider' {
     base(): Prompt[] & { get(name: string): Prompt; add(prompt: Prompt, at?: number): void }
   }
 
-  export const errors: { InvalidTarget: new () => Error }
+  export const errors: {
+    InvalidTarget: new () => Error
+    InvalidGrant: new (detail: string) => Error
+  }
   export default Provider
   export type { Interaction }
 }

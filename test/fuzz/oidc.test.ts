@@ -222,7 +222,10 @@ async function standFor(): Promise<Stand> {
       }
     },
     unproved({ path, method, params, headers, isSignedIn }, answer, text) {
-      const given = answerOf(answer).code ?? /name="code" value="([^"]+)"/.exec(text)?.[1]
+      // What stands in the address of a page of ours was sent, not given.
+      const isOwn = answer.headers.get('location')?.startsWith('/') === true
+      const told = isOwn ? undefined : answerOf(answer).code
+      const given = told ?? /name="code" value="([^"]+)"/.exec(text)?.[1]
       if (given !== undefined && path === '/oidc/auth') {
         return isSignedIn ? null : 'a code for nobody'
       }

@@ -1,0 +1,94 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { createInterface } from 'node:readline'
+import pg from 'pg'
+
+/** On two cores or more the servers have the first, and this process with the database the second. */
+export const isPinned =
+  availableParallelism() > 1 && spawnSync('taskset', ['--version']).status === 0
+
+export function pinSelf(): void {
+  if (isPinned) spawnSync('taskset', ['-acp', '1', String(process.pid)])
+}
+
+export interface Started {
+  pid: number
+  stop(): Promise<void>
+}
+
+/** Starts a server of Node, and waits for the line of JSON with which it says that it listens. */
+export async function startServer(
+  args: readonly string[],
+  environment: Record<string, string>,
+): Promise<Started> {
+  const profile = process.env.BENCH_PROFILE
+  const node = [process.execPath, ...(profile ? ['--cpu-prof', `--cpu-prof-dir=${profile}`] : [])]
+  const [command = '', ...rest] = [...(isPinned ? ['taskset', '-c', '0'] : []), ...node, ...args]
+  const child = spawn(command, rest, {
+    env: { PATH: process.env.PATH, NODE_ENV: 'production', ...environment },
+    // A log is written, and nobody reads it.
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  const ended = new Promise<void>((resolve) => child.on('exit', () => resolve()))
+  const lines = createInterface({ input: child.stdout })
+  const ready = new Promise<void>((resolve, reject) => {
+    lines.on('line', (line) => {
+      if (/"url"/.test(line)) resolve()
+    })
+    child.on('exit', () => reject(new Error(`${args.join(' ')} ended before it listened.`)))
+  })
+  await ready
+  return {
+    pid: child.pid ?? 0,
+    async stop() {
+      child.kill('SIGTERM')
+      await ended
+    },
+  }
+}
+
+/** The process from which all of this Postgres descends; null where it runs on another machine. */
+export async function postmasterOf(url: string): Promise<number | null> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    const { rows } = await client.query('select pg_backend_pid() as pid')
+    return statOf(rows[0].pid)?.parent ?? null
+  } finally {
+    await client.end()
+  }
+}
+
+/** CPU seconds that a process, and all that descends from it, has had so far. */
+export function cpuSeconds(root: number): number {
+  const all = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => statOf(Number(name)) ?? [])
+  const family = new Set([root])
+  for (let size = 0; size !== family.size; ) {
+    size = family.size
+    for (const { pid, parent } of all) if (family.has(parent)) family.add(pid)
+  }
+  const ticks = all.filter(({ pid }) => family.has(pid)).reduce((sum, one) => sum + one.ticks, 0)
+  return ticks / ticksPerSecond
+}
+
+const ticksPerSecond = Number(spawnSync('getconf', ['CLK_TCK']).stdout) || 100
+
+/** `/proc/<pid>/stat`: the name in brackets may hold anything, so it is cut off first. */
+function statOf(pid: number): { pid: number; parent: number; ticks: number } | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    const fields = stat
+      .slice(stat.lastIndexOf(')') + 2)
+      .split(' ')
+      .map(Number)
+    const [, parent = 0] = fields
+    // User and system time, and those of children that have ended.
+    const ticks = fields.slice(11, 15).reduce((sum, one) => sum + one, 0)
+    return { pid, parent, ticks }
+  } catch {
+    return null
+  }
+}
