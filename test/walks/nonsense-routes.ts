@@ -76,8 +76,13 @@ export function gotrueRoutes(all: readonly RouteOfApp[]): Route[] {
 export function oidcRoutes(all: readonly RouteOfApp[]): Route[] {
   return [
     ...routesOf(all, 'oidc'),
-    { method: 'POST', path: '/oidc/token', as: 'app' },
-    { method: 'POST', path: '/oidc/device/auth', as: 'app' },
+    ...['token', 'token/introspection', 'token/revocation', 'par', 'device/auth'].map(
+      (name): Route => ({ method: 'POST', path: `/oidc/${name}`, as: 'app' }),
+    ),
+    // A user's token, and an application's secret, open none of these.
+    { method: 'POST', path: '/oidc/me', as: 'user' },
+    { method: 'POST', path: '/api/subject-tokens', as: 'user' },
+    { method: 'DELETE', path: '/oidc/register/bookstore', as: 'app' },
   ]
 }
 
@@ -171,4 +176,49 @@ export const strangeHeaders: readonly Record<string, string>[] = [
   { 'x-forwarded-for': '%00, ::::, 999.1.1.1', 'x-forwarded-host': 'evil.example' },
   { 'accept-language': `${'x-'.repeat(500)};q=z`, accept: '*/*;q=nonsense' },
   { origin: 'null', 'sec-fetch-site': 'cross-site', referer: 'javascript:alert(1)' },
+]
+
+/** What nobody finds by following a link. */
+export const addressesOfNonsense = [
+  '/auth/v1/verify',
+  '/auth/v1/verify?type=signup&token=%00',
+  '/auth/v1/verify?type=%00&token=x',
+  '/auth/v1/authorize?provider=%00&invite_token=%00',
+  '/auth/v1/authorize?provider=custom:%00',
+  '/auth/v1/callback?state=%00&code=%00',
+  '/auth/v1/callback?state=00000000-0000-4000-8000-000000000000&error=%00',
+  '/auth/v1/user/identities/authorize?provider=%00',
+  '/auth/v1/admin/custom-providers/custom:%00',
+  '/auth/v1/admin/custom-providers?type=%00',
+  '/auth/v1/admin/users/%00',
+  '/auth/v1/admin/users/%ff',
+  '/auth/v1/admin/users?page=-1&per_page=x',
+  '/auth/v1/%00',
+  '/oidc/auth?client_id=%00&redirect_uri=%00',
+  `/oidc/auth?client_id=${'a'.repeat(10_000)}`,
+  '/oidc/auth/%00',
+  '/oidc/session/end?client_id=%00&post_logout_redirect_uri=%00',
+  '/oidc/session/end?id_token_hint=%00.%ff.x',
+  '/oidc/auth?client_id=bookstore&request_uri=urn:ietf:params:oauth:request_uri:%00',
+  '/oidc/auth?client_id=bookstore&request_uri=http://127.0.0.1:1/',
+  `/oidc/auth?client_id=bookstore&request=${'a.'.repeat(3000)}`,
+  '/oidc/auth?client_id=bookstore&client_id=bookstore',
+  '/oidc/auth?client_id=https://127.0.0.1:1/client.json&redirect_uri=%00',
+  '/oidc/register/%00',
+  '/oidc/register/bookstore',
+  '/oidc/resource-metadata',
+  '/oidc/resource-metadata?resource=%00',
+  '/.well-known/oauth-protected-resource/%00',
+  '/.well-known/oauth-protected-resource/..%2f..%2foidc/me',
+  '/oidc/me?access_token=x',
+  '/oidc/%00',
+  '/device/confirm?flow=%00',
+  '/sign-in?flow=%00',
+  '/consent',
+  '/select-account?flow=%ff',
+  '/sign-in/second-factor?flow=x&factor=%00',
+  '/%00',
+  '/%ff%fe',
+  '/..%2f..%2fetc%2fpasswd',
+  '/assets/..%2f..%2fpackage.json',
 ]
