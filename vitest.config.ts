@@ -12,6 +12,8 @@ const unit = [
   'src/db/lock.test.ts',
 ]
 const all = ['{src,test,authjs}/**/*.test.ts']
+// What a test installs has tests of its own.
+const installed = '**/node_modules/**'
 
 const hasPostgres = Boolean(process.env.TEST_POSTGRES) || postgresPrograms() !== null
 if (!hasPostgres) {
@@ -33,7 +35,7 @@ export default defineConfig({
         test: {
           name: 'pglite',
           include: all,
-          exclude: [...unit, '**/*.postgres.test.ts'],
+          exclude: [installed, ...unit, '**/*.postgres.test.ts'],
           globalSetup: './test/setup/pglite.ts',
         },
       },
@@ -44,7 +46,7 @@ export default defineConfig({
               test: {
                 name: 'postgres',
                 include: all,
-                exclude: [...unit, '**/*.pglite.test.ts'],
+                exclude: [installed, ...unit, '**/*.pglite.test.ts'],
                 globalSetup: './test/setup/postgres.ts',
               },
             },

@@ -89,15 +89,13 @@ describe('the door', () => {
     for (const type of ['SPA', 'Native'] as const) {
       await expect(createApplication(ctx, { ...asked, type })).rejects.toThrow(/keeps no secret/)
     }
-    // A change is merged without looking at the type: the door looks again.
     const { application } = await createApplication(ctx, { name: 'Spa', type: 'SPA' })
-    await updateApplication(ctx, application.id, {
-      customClientMetadata: { isAuthjsAdapter: true },
-    })
+    const change = { customClientMetadata: { isAuthjsAdapter: true } }
+    await expect(updateApplication(ctx, application.id, change)).rejects.toThrow(/keeps no secret/)
     const answer = await post('getUser', '{"id":"x"}', {
       authorization: `Basic ${btoa(`${application.id}:`)}`,
     })
-    expect(answer.status).toBe(403)
+    expect(answer.status).toBe(401)
   })
 
   test('who shows no secret, or a wrong one, is told nothing; who guesses is slowed down', async () => {
