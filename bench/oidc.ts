@@ -19,7 +19,7 @@ interface Pace {
 const isQuick = process.argv.includes('--quick')
 const only = process.argv.find((one) => one.startsWith('--only='))?.slice('--only='.length)
 const pace: Pace = isQuick
-  ? { atOnce: 16, warmSeconds: 1, seconds: 2, repeats: 2 }
+  ? { atOnce: 16, warmSeconds: 3, seconds: 2, repeats: 2 }
   : { atOnce: 16, warmSeconds: 3, seconds: 6, repeats: 5 }
 
 /** Our provider against `oidc-provider`, both over HTTP, each on its own database of one Postgres. */

@@ -16,8 +16,23 @@ export type BodyProblem = 'too-large' | 'not-utf8' | 'not-json' | 'null-characte
 
 /** The body's text; throws `input_invalid` with `problem` when it is too large or no UTF-8. */
 export async function readText(c: HonoContext): Promise<string> {
-  const declared = Number(c.req.header('content-length') ?? 0)
+  const bytes = await readBytes(c)
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    throw unreadable('not-utf8')
+  }
+}
+
+/** Of a declared length, which Node holds the sender to, a body is read at once: half the work of a stream. */
+async function readBytes(c: HonoContext): Promise<Uint8Array> {
+  const declared = Number(c.req.header('content-length') ?? Number.NaN)
   if (declared > bodyLimit) throw unreadable('too-large')
+  if (declared >= 0) {
+    const bytes = new Uint8Array(await c.req.raw.arrayBuffer())
+    if (bytes.byteLength > bodyLimit) throw unreadable('too-large')
+    return bytes
+  }
   const chunks: Uint8Array[] = []
   let size = 0
   for await (const chunk of c.req.raw.body ?? []) {
@@ -25,11 +40,7 @@ export async function readText(c: HonoContext): Promise<string> {
     if (size > bodyLimit) throw unreadable('too-large')
     chunks.push(chunk)
   }
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks))
-  } catch {
-    throw unreadable('not-utf8')
-  }
+  return Buffer.concat(chunks)
 }
 
 /** The body as JSON. U+0000 is refused anywhere in it: Postgres can keep it in no text. */
