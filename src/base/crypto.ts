@@ -3,6 +3,7 @@ import {
   createDecipheriv,
   createHash,
   createHmac,
+  createSecretKey,
   hkdfSync,
   randomBytes,
   timingSafeEqual,
@@ -14,7 +15,8 @@ export function sha256(text: string | Uint8Array): Buffer {
 }
 
 export function hmacSha256(key: Uint8Array, text: string | Uint8Array): Buffer {
-  return createHmac('sha256', key).update(text).digest()
+  // Bytes for a key cost Node three times as much, all of it for finding out that they are bytes.
+  return createHmac('sha256', createSecretKey(key)).update(text).digest()
 }
 
 /** Compares secrets of any length in constant time. */
