@@ -41,6 +41,8 @@ let stage: Stage
 let routes: readonly RouteOfApp[]
 let ledger: Client | null = null
 const walked = new Set<string>()
+/** More bytes than one write takes. */
+const large = 100_000
 const database = withDatabase()
 const credentials: Record<Bearer, string | null> = {
   nobody: null,
@@ -87,16 +89,20 @@ async function send(
 ): Promise<Answered> {
   walked.add(`${method} ${pattern}`)
   const authorization = credentials[as]
-  const answer = await fetch(stage.server.url + path, {
-    method,
-    redirect: 'manual',
-    headers: {
-      'content-type': type,
-      ...(authorization ? { authorization } : {}),
-      ...headers,
-    },
-    ...(method === 'GET' ? {} : { body }),
-  })
+  const ask = () =>
+    fetch(stage.server.url + path, {
+      method,
+      redirect: 'manual',
+      headers: {
+        'content-type': type,
+        ...(authorization ? { authorization } : {}),
+        ...headers,
+      },
+      ...(method === 'GET' ? {} : { body }),
+    })
+  // Half a second after a refusal the server cuts off who still sends; a slow sender may have read nothing by then.
+  const isLarge = body instanceof Uint8Array && body.byteLength > large
+  const answer = await (isLarge ? ask().catch(ask).catch(ask).catch(ask) : ask())
   return { status: answer.status, headers: answer.headers, text: await answer.text() }
 }
 
@@ -125,7 +131,7 @@ async function disturb<One extends { route: Route }>(
       found.push({ ...one, status, location: headers.get('location'), body: text.slice(0, 200) })
     }
   }
-  await Promise.all(Array.from({ length: 6 }, lane))
+  await Promise.all(Array.from({ length: 4 }, lane))
   expect(found).toEqual([])
   expect(await rowsBut(ledger, mayBeWritten)).toEqual(before)
 }
@@ -135,11 +141,14 @@ const bare = (all: readonly Route[]) => all.map((route) => ({ route }))
 describe.each(nonsense)('$name', (what) => {
   test('GoTrue refuses it in both of its formats', async () => {
     const formats = [{}, { 'x-supabase-api-version': '2024-01-01' }]
-    // A second spelling is the same route: what is large goes to one of them.
-    const isLarge = what.body.byteLength > 100_000
-    const spelled = gotrueRoutes(routes).filter(({ path }) => !isLarge || !path.endsWith('/'))
+    // A second spelling is the same route: it is asked for once, and what is large is not sent to it.
+    const isLarge = what.body.byteLength > large
+    const all = gotrueRoutes(routes).flatMap((route) => {
+      if (!route.path.endsWith('/')) return formats.map((headers) => ({ route, headers }))
+      return isLarge ? [] : formats.slice(1).map((headers) => ({ route, headers }))
+    })
     await disturb(
-      spelled.flatMap((route) => formats.map((headers) => ({ route, headers }))),
+      all,
       ({ route, headers }) => send(route, what, headers),
       (answer, { route, headers }) => {
         const body = shapeOf(answer)

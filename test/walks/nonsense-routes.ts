@@ -140,13 +140,19 @@ export const strangeValues: readonly (readonly [name: string, value: string])[] 
   ['a number without end', '9'.repeat(200)],
 ]
 
+/** Whom these would tell more than nobody. */
+const readers: readonly (readonly [beginning: string, as: readonly Bearer[]])[] = [
+  ['/auth/v1/', ['nobody', 'user', 'admin']],
+  ['/oidc/', ['nobody', 'user', 'app']],
+]
+
 /** Everything that is read, with this in its address and in every field of its query, once and twice. */
 export function readingRoutes(all: readonly RouteOfApp[], value: string): Route[] {
   const once = names.map((name) => `${name}=${value}`).join('&')
   return routesOf(all, 'reading').flatMap(({ method, path, pattern }) => {
     const at = path.replaceAll(unknown, value).replaceAll('*', value)
     const bare = path.replaceAll('*', 'x')
-    const bearers: Bearer[] = ['nobody', 'user', 'admin', 'app']
+    const bearers = readers.find(([beginning]) => path.startsWith(beginning))?.[1] ?? ['nobody']
     return bearers.flatMap((as) => {
       // It needs nothing but the bearer, and sends a mail.
       if (as === 'user' && path.startsWith('/auth/v1/reauthenticate')) return []
