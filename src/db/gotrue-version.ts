@@ -20,15 +20,15 @@ const gotrueVersions =
 
 /** Brings GoTrue's own list to what the schema has now; a sentence about the GoTrue before us, where there is one to say. */
 export async function noteGotrue(db: Kysely<Database>): Promise<string | null> {
-  const { rows } = await sql<{ version: string | null }>`
-    select max(version) as version from auth.schema_migrations where version ~ '^[0-9]{14}$'`.execute(
-    db,
-  )
-  const version = rows[0]?.version ?? null
+  const { rows } = await sql<{ version: string | null; may_write: boolean }>`
+    select max(version) as version, has_table_privilege('auth.schema_migrations', 'insert') as may_write
+    from auth.schema_migrations where version ~ '^[0-9]{14}$'`.execute(db)
+  const { version = null, may_write: mayWrite = false } = rows[0] ?? {}
   if (version !== null && version > newest) {
     return `GoTrue's migrations of this database go up to ${version}, and this version knows them up to ${newest}: what is newer is left alone`
   }
-  if (version === newest) return null
+  // Who may only read `auth` has changed nothing in it: the list is its owner's.
+  if (version === newest || !mayWrite) return null
   await sql`
     insert into auth.schema_migrations (version)
     select known.version from unnest(${gotrueVersions}::text[]) as known(version)
