@@ -14,7 +14,7 @@ import { softDeleteUser } from '../model/soft-delete.ts'
 import {
   createUser,
   deleteUser,
-  findUser,
+  existingUser,
   findUserByEmail,
   findUserByPhone,
   type Json,
@@ -96,7 +96,7 @@ export async function createUserByAdmin(ctx: Context, input: AdminUserInput): Pr
         },
       })
     }
-    const user = await existing(ctx, userId)
+    const user = await existingUser(ctx, userId)
     await record(ctx, {
       type: 'user.created',
       userId,
@@ -162,7 +162,7 @@ export async function updateUserByAdmin(
   id: string,
   input: AdminUserInput,
 ): Promise<User> {
-  const user = await existing(ctx, id)
+  const user = await existingUser(ctx, id)
   const email = input.email === '' ? null : checkEmail(input.email)
   const phone = input.phone === '' ? null : checkPhone(input.phone)
   if (input.password) await checkPasswordRules(ctx, input.password)
@@ -202,7 +202,7 @@ export async function updateUserByAdmin(
       userId: id,
       audit: adminAudit(ctx, 'user_modified', 'user', changed),
     })
-    return existing(ctx, id)
+    return existingUser(ctx, id)
   }).catch(sayTaken)
 }
 
@@ -213,7 +213,7 @@ export async function deleteUserByAdmin(
   way: 'hard' | 'soft',
 ): Promise<void> {
   await transaction(ctx, async (ctx) => {
-    const user = await existing(ctx, id)
+    const user = await existingUser(ctx, id)
     await record(ctx, {
       type: 'user.deleted',
       userId: id,
@@ -223,12 +223,6 @@ export async function deleteUserByAdmin(
     if (way === 'soft') await softDeleteUser(ctx, user)
     else await deleteUser(ctx, id)
   })
-}
-
-async function existing(ctx: Tx, id: string): Promise<User> {
-  const user = await findUser(ctx, id)
-  if (user === null) throw new Fault('user_not_found')
-  return user
 }
 
 function sayTaken(error: unknown): never {

@@ -2,22 +2,18 @@ import type { Tx } from '../base/context.ts'
 import { Fault } from '../base/fault.ts'
 import type { Application } from '../model/application.ts'
 import { findConsentScopes } from '../model/application-consent.ts'
-import type { ConsentScopes, ScopeOfResource } from '../model/authorization-input.ts'
+import {
+  type ConsentScopes,
+  type ScopeOfResource,
+  userScopes,
+} from '../model/authorization-input.ts'
 import type { Consent } from '../model/consent.ts'
 import { type Catalog, findCatalog } from '../model/resource.ts'
 import { organizationsScope } from '../model/rights.ts'
 
 /** What an application may ask of a user's own data; names beside these and those of the catalog are ignored, as Logto does. */
 export const knownScopes = [
-  'openid',
-  'offline_access',
-  'profile',
-  'email',
-  'phone',
-  'address',
-  'custom_data',
-  'identities',
-  'roles',
+  ...userScopes,
   'urn:logto:scope:organizations',
   'urn:logto:scope:organization_roles',
 ] as const

@@ -14,7 +14,7 @@ import { emptyShellFor } from '../model/shell.ts'
 import {
   auditActorOf,
   createUser,
-  findUser,
+  existingUser,
   findUserByEmail,
   type Json,
   type User,
@@ -153,7 +153,7 @@ async function confirm(
   await emptyShellFor(ctx, user.id, identity.id)
   await updateProviders(ctx, user.id)
   await updateUser(ctx, user.id, { emailVerified: true, metadata: { own: external.data } })
-  const confirmed = await existing(ctx, user.id)
+  const confirmed = await existingUser(ctx, user.id)
   const traits = { provider: external.provider }
   await record(ctx, {
     type: 'user.signed-up',
@@ -174,14 +174,14 @@ async function accountOf(ctx: Tx, external: External, approval: Approval): Promi
   const known = await findIdentity(ctx, { provider, subject })
   if (known !== null) {
     await useIdentity(ctx, known.id, data)
-    const user = await mergeData(ctx, await existing(ctx, known.userId), data)
+    const user = await mergeData(ctx, await existingUser(ctx, known.userId), data)
     return { user, identity: known }
   }
   const domain = linkingDomainOf(ctx, provider)
   const userId = await linkable(ctx, external, domain)
   return userId === null
     ? createAccount(ctx, external, { domain, approval })
-    : linkTo(ctx, await existing(ctx, userId), external)
+    : linkTo(ctx, await existingUser(ctx, userId), external)
 }
 
 /**
@@ -245,7 +245,7 @@ export function linkedEvent(ctx: Tx, user: User, identity: Identity): NewEvent {
 
 async function mergeData(ctx: Tx, user: User, data: Json): Promise<User> {
   await updateUser(ctx, user.id, { metadata: { own: { ...user.metadata.own, ...data } } })
-  return existing(ctx, user.id)
+  return existingUser(ctx, user.id)
 }
 
 /** An address that somebody has already stays theirs: the new account comes without it. */
@@ -270,13 +270,7 @@ async function createAccount(
   const id = approve(ctx, approval, newcomer)
   const made = await createUser(ctx, { ...newcomer, id })
   const identity = await createIdentity(ctx, { userId: made.id, provider, subject, data })
-  const user = await existing(ctx, made.id)
+  const user = await existingUser(ctx, made.id)
   await record(ctx, { type: 'user.created', userId: user.id, details: { provider } })
   return { user, identity }
-}
-
-async function existing(ctx: Tx, id: string): Promise<User> {
-  const user = await findUser(ctx, id)
-  if (user === null) throw new Fault('user_not_found')
-  return user
 }

@@ -12,7 +12,7 @@ import {
 import { clearTokens } from '../model/one-time-token.ts'
 import {
   auditActorOf,
-  findUser,
+  existingUser,
   findUserByEmail,
   lockUser,
   type User,
@@ -59,7 +59,7 @@ async function link<T>(
   if (known !== null) {
     throw new Fault('identity_exists', { at: known.userId === userId ? 'same' : 'other' })
   }
-  const before = await existing(ctx, userId)
+  const before = await existingUser(ctx, userId)
   const identity = await createIdentity(ctx, { userId, provider, subject, data })
   await record(ctx, linkedEvent(ctx, before, identity))
   await announce(ctx, before, 'identityLinked', { Provider: provider })
@@ -69,7 +69,7 @@ async function link<T>(
     if (email !== null) await updateUser(ctx, userId, { email: email.address })
     if (email !== null && !email.isVerified && !ctx.config.gotrue.mailerAutoconfirm) {
       await updateProviders(ctx, userId)
-      const user = await existing(ctx, userId)
+      const user = await existingUser(ctx, userId)
       const mail = await prepareMail(ctx, user, { letter: 'confirmation', redirectTo })
       return { outcome: 'unconfirmed', mail, at: 'link' }
     }
@@ -79,7 +79,7 @@ async function link<T>(
     })
   }
   await updateProviders(ctx, userId)
-  return { outcome: 'in', result: await settle(ctx, await existing(ctx, userId)) }
+  return { outcome: 'in', result: await settle(ctx, await existingUser(ctx, userId)) }
 }
 
 /**
@@ -102,7 +102,7 @@ export async function unlinkIdentity(
 async function unlink(ctx: Tx, userId: string, identityId: string): Promise<void> {
   // Two at once would each see the other's identity as the one that is left.
   await lockUser(ctx, userId)
-  const user = await existing(ctx, userId)
+  const user = await existingUser(ctx, userId)
   if (user.identities.length <= 1) throw new Fault('identity_last')
   const identity = user.identities.find(({ id }) => id === identityId)
   if (identity === undefined || !(await deleteIdentity(ctx, identity.id))) {
@@ -164,10 +164,4 @@ function rankOf(identity: Identity): number {
 
 function isVerified({ data }: Identity): boolean {
   return data.email_verified === true || data.email_verified === 'true'
-}
-
-async function existing(ctx: Tx, id: string): Promise<User> {
-  const user = await findUser(ctx, id)
-  if (user === null) throw new Fault('user_not_found')
-  return user
 }

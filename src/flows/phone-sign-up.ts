@@ -9,7 +9,7 @@ import {
   auditActorOf,
   createUser,
   deleteUser,
-  findUser,
+  existingUser,
   findUserByPhone,
   type Json,
   type User,
@@ -19,6 +19,7 @@ import { type Approval, approve, withApproval } from './hooks/new-user.ts'
 import { type PreparedText, prepareText, sendPreparedText } from './phone-token.ts'
 import {
   checkPhone,
+  recordConfirmationRequest,
   refuseSignUpWhenOff,
   repeatedSignUp,
   type SignedUp,
@@ -119,12 +120,7 @@ async function createPhoneAccount(
     metadata: { app, own: data },
   })
   await createIdentity(ctx, { userId: id, provider: 'phone', subject: id, data })
-  return existing(await findUser(ctx, id))
-}
-
-function existing(user: User | null): User {
-  if (user === null) throw new Fault('user_not_found')
-  return user
+  return existingUser(ctx, id)
 }
 
 async function prepareConfirmation(
@@ -132,21 +128,10 @@ async function prepareConfirmation(
   user: User,
   { channel, way }: { channel: SmsChannel; way: SmsWay },
 ): Promise<{ user: User; text: PreparedText }> {
-  const traits = { provider: 'phone' }
-  await record(ctx, {
-    type: 'confirmation.requested',
-    userId: user.id,
-    details: traits,
-    audit: {
-      action: 'user_confirmation_requested',
-      logType: 'user',
-      actor: auditActorOf(user),
-      traits,
-    },
-  })
+  await recordConfirmationRequest(ctx, user, 'phone')
   const phone = user.phone ?? ''
   const text = await prepareText(ctx, user, { purpose: 'confirmation', phone, channel, way })
-  return { user: existing(await findUser(ctx, user.id)), text }
+  return { user: await existingUser(ctx, user.id), text }
 }
 
 /** Sends the code to somebody who has not confirmed their number yet. */

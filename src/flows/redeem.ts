@@ -25,7 +25,7 @@ import {
 } from '../model/one-time-token.ts'
 import type { ProviderTokens } from '../model/provider-tokens.ts'
 import type { AuthenticationMethod } from '../model/session.ts'
-import { auditActorOf, findUser, type User, updateUser } from '../model/user.ts'
+import { auditActorOf, existingUser, type User, updateUser } from '../model/user.ts'
 import { admit, refuseBanned } from './admit.ts'
 import { announce } from './notices.ts'
 import type { SignedIn } from './sign-in.ts'
@@ -148,7 +148,7 @@ async function finish(
   spent: Spent,
   request: { type: RedeemType | PhoneRedeemType; wants: 'session' | 'code'; phone?: boolean },
 ): Promise<Redeemed> {
-  const found = await existing(ctx, spent.userId)
+  const found = await existingUser(ctx, spent.userId)
   refuseBanned(ctx, found)
   const done = request.phone
     ? await finishPhone(ctx, found, spent.kind)
@@ -163,7 +163,7 @@ async function finish(
     if (authCode === null) throw new Fault('flow_state_not_found', { at: 'verify' })
     return { outcome: 'code', authCode }
   }
-  const user = await existing(ctx, found.id)
+  const user = await existingUser(ctx, found.id)
   // GoTrue's log says `login` of links that only sign in; of the others it says what else they did.
   const session = await admit(ctx, user, {
     method: 'otp',
@@ -295,12 +295,6 @@ export async function namePhoneIdentity(ctx: Tx, user: User, phone: string): Pro
   await updateProviders(ctx, id)
 }
 
-async function existing(ctx: Tx, id: string): Promise<User> {
-  const user = await findUser(ctx, id)
-  if (user === null) throw new Fault('user_not_found')
-  return user
-}
-
 /** Which flows a link of this type may finish. */
 function methodsOf(type: RedeemType | PhoneRedeemType): readonly AuthenticationMethod[] {
   switch (type) {
@@ -332,7 +326,7 @@ export async function redeemAuthCode(
   const { userId, providerType, authenticationMethod, providerTokens, sessionEndsAt } = state
   return transaction(ctx, async (ctx) => {
     if (!(await spendFlowState(ctx, state.id))) throw new Fault('flow_state_not_found')
-    const user = await existing(ctx, userId)
+    const user = await existingUser(ctx, userId)
     const session = await admit(ctx, user, {
       method: authenticationMethod as AuthenticationMethod,
       traits: { provider_type: providerType },

@@ -45,6 +45,26 @@ export function signedUpAudit(user: User, traits?: Record<string, unknown>): Aud
   }
 }
 
+/** Records that somebody was asked to confirm their address or number. */
+export function recordConfirmationRequest(
+  ctx: Tx,
+  user: User,
+  provider: 'email' | 'phone',
+): Promise<void> {
+  const traits = { provider }
+  return record(ctx, {
+    type: 'confirmation.requested',
+    userId: user.id,
+    details: traits,
+    audit: {
+      action: 'user_confirmation_requested',
+      logType: 'user',
+      actor: auditActorOf(user),
+      traits,
+    },
+  })
+}
+
 /** Somebody signs up with what has a confirmed account already, which the answer must not show. */
 export async function repeatedSignUp(
   ctx: Context,

@@ -6,10 +6,9 @@ import { record } from '../model/event.ts'
 import { type Challenge, createFlowState } from '../model/flow-state.ts'
 import { createIdentity } from '../model/identity.ts'
 import {
-  auditActorOf,
   createUser,
   deleteUser,
-  findUser,
+  existingUser,
   findUserByEmail,
   type Json,
   type User,
@@ -23,6 +22,7 @@ import type { SignedIn } from './sign-in.ts'
 import {
   checkEmail,
   checkPhone,
+  recordConfirmationRequest,
   refuseSignUpWhenOff,
   repeatedSignUp,
   type SignedUp,
@@ -179,12 +179,7 @@ export async function createEmailAccount(
     },
   })
   await createIdentity(ctx, { userId: id, provider: 'email', subject: id, data })
-  return existing(await findUser(ctx, id))
-}
-
-function existing(user: User | null): User {
-  if (user === null) throw new Fault('user_not_found')
-  return user
+  return existingUser(ctx, id)
 }
 
 /** Writes what the confirmation's mail carries, and reads the user again, who shows when it was sent. */
@@ -193,17 +188,7 @@ async function prepareConfirmation(
   user: User,
   { redirectTo, challenge }: { redirectTo: string; challenge: Challenge | null },
 ): Promise<{ user: User; mail: PreparedMail }> {
-  await record(ctx, {
-    type: 'confirmation.requested',
-    userId: user.id,
-    details: { provider: 'email' },
-    audit: {
-      action: 'user_confirmation_requested',
-      logType: 'user',
-      actor: auditActorOf(user),
-      traits: { provider: 'email' },
-    },
-  })
+  await recordConfirmationRequest(ctx, user, 'email')
   if (challenge !== null) {
     await createFlowState(ctx, {
       userId: user.id,
@@ -214,7 +199,7 @@ async function prepareConfirmation(
   }
   const isPkce = challenge !== null
   const mail = await prepareMail(ctx, user, { letter: 'confirmation', redirectTo, isPkce })
-  return { user: existing(await findUser(ctx, user.id)), mail }
+  return { user: await existingUser(ctx, user.id), mail }
 }
 
 /** Mails the confirmation's link to somebody who has not confirmed yet. */

@@ -1,6 +1,7 @@
 import type { AuthenticationResponseJSON, RegistrationResponseJSON } from '@simplewebauthn/server'
 import { z } from 'zod'
 import { Fault } from '../base/fault.ts'
+import type { NewFactorKey } from '../model/factor-key.ts'
 
 /** For whom a key is made, and the origins of the pages that may ask for it. */
 export interface Party {
@@ -77,24 +78,11 @@ function described({ credentialId, transports }: KnownKey): Record<string, unkno
   return { type: 'public-key', id: credentialId, transports }
 }
 
-export interface NewKey {
-  credentialId: string
-  /** COSE. */
-  publicKey: Uint8Array
-  counter: number
-  transports: readonly string[]
-  aaguid: string
-  attestationType: string
-  isBackupEligible: boolean
-  isBackedUp: boolean
-  isUserVerified: boolean
-}
-
 /** The key that a browser made. Throws `passkey_refused`. */
 export async function verifyCreation(
   answer: CreationAnswer,
   { challenge, party }: { challenge: string; party: Party },
-): Promise<NewKey> {
+): Promise<NewFactorKey> {
   const { verified, registrationInfo } = await checked((library) =>
     library.verifyRegistrationResponse({
       response: answer as RegistrationResponseJSON,

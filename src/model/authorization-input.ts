@@ -21,7 +21,8 @@ const scopeName = z
     message: 'is the name of a scope that the server itself knows',
   })
 
-const reservedScopes = new Set([
+/** Scopes of a user's own data, as OpenID Connect and Logto name them. */
+export const userScopes = [
   'openid',
   'offline_access',
   'profile',
@@ -31,7 +32,9 @@ const reservedScopes = new Set([
   'custom_data',
   'identities',
   'roles',
-])
+] as const
+
+const reservedScopes = new Set<string>(userScopes)
 
 /** RFC 8707 § 2: an absolute URI without a fragment. */
 const indicator = text(2048)

@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Tx } from '../base/context.ts'
+import { Fault } from '../base/fault.ts'
 import { discloseFor } from '../base/gotrue-envelope.ts'
 import { sqlNow } from './clock.ts'
 import type { AuditActor } from './event.ts'
@@ -91,6 +92,13 @@ async function oneUser(ctx: Tx, where: RawBuilder<unknown>): Promise<User | null
 /** By id; null for an unknown id and for one that is none. */
 export async function findUser(ctx: Tx, id: string): Promise<User | null> {
   return isUuid(id) ? oneUser(ctx, sql`u.id = ${id}`) : null
+}
+
+/** The same where the user was there a statement ago. Throws `user_not_found` where somebody deleted them meanwhile. */
+export async function existingUser(ctx: Tx, id: string): Promise<User> {
+  const user = await findUser(ctx, id)
+  if (user === null) throw new Fault('user_not_found')
+  return user
 }
 
 /**

@@ -5,7 +5,7 @@ import type { ExternalFlow } from '../../model/external-flow.ts'
 import { logFailure, sayingOf } from './answer.ts'
 import { answerSignedIn } from './carry.ts'
 import { readChallenge, redirectOf } from './read.ts'
-import { errorNames, withFragment, withQuery } from './verify.ts'
+import { errorNames, sessionFragment, withFragment, withQuery } from './verify.ts'
 
 /** `GET /authorize`: off to the provider. */
 export async function authorize(c: HonoContext<Env>): Promise<Response> {
@@ -83,13 +83,9 @@ async function placeAfter(
   const json = await answerSignedIn(c, ctx, returned)
   const { accessToken, refreshToken } = returned.tokens
   return withFragment(target, {
-    access_token: json.access_token,
-    expires_at: String(json.expires_at),
-    expires_in: String(json.expires_in),
+    ...sessionFragment(json),
     provider_token: accessToken,
     ...(refreshToken === null ? {} : { provider_refresh_token: refreshToken }),
-    refresh_token: json.refresh_token,
-    token_type: json.token_type,
   })
 }
 

@@ -2,11 +2,11 @@ import { z } from 'zod'
 
 /** What requests may hold. Go reads null and absence alike, as nothing; unknown fields are not looked at. */
 
-const text = z
+export const text = z
   .string()
   .nullish()
   .transform((value) => value ?? '')
-const textOrNull = z
+export const textOrNull = z
   .string()
   .nullish()
   .transform((value) => value ?? null)

@@ -23,17 +23,9 @@ import { adminOf } from './bearer.ts'
 import { refused } from './errors.ts'
 import { goTime } from './present.ts'
 import { readBody } from './read.ts'
+import { text, textOrNull } from './schema.ts'
 
 type Handler = (c: HonoContext<Env>) => Promise<Response>
-
-const text = z
-  .string()
-  .nullish()
-  .transform((value) => value ?? '')
-const textOrNull = z
-  .string()
-  .nullish()
-  .transform((value) => value ?? null)
 
 const rule = z.object({
   name: z.string().nullish(),

@@ -10,7 +10,7 @@ import { refused } from './errors.ts'
 import { errorOf } from './external.ts'
 import { readBody, readChallenge, redirectOf } from './read.ts'
 import { ssoAdminRoutes } from './sso-providers.ts'
-import { withFragment, withQuery } from './verify.ts'
+import { sessionFragment, withFragment, withQuery } from './verify.ts'
 
 type Handler = (c: HonoContext<Env>) => Response | Promise<Response>
 
@@ -85,13 +85,7 @@ async function placeAfter(c: HonoContext<Env>): Promise<string> {
   const target = isAllowed ? redirectTo : siteUrl
   if (returned.outcome === 'code') return withQuery(target, { code: returned.authCode })
   const json = await answerSignedIn(c, ctx, returned)
-  return withFragment(target, {
-    access_token: json.access_token,
-    expires_at: String(json.expires_at),
-    expires_in: String(json.expires_in),
-    refresh_token: json.refresh_token,
-    token_type: json.token_type,
-  })
+  return withFragment(target, sessionFragment(json))
 }
 
 export const ssoRoutes: readonly (readonly [string, string, Handler])[] = [

@@ -13,6 +13,7 @@ import { pkcePrefix } from '../../model/one-time-token.ts'
 import { logFailure, sayingOf } from './answer.ts'
 import { answerSignedIn } from './carry.ts'
 import { refused } from './errors.ts'
+import type { TokenJson } from './present.ts'
 import { readBody, redirectOf } from './read.ts'
 import { verifyBody } from './schema.ts'
 
@@ -91,14 +92,7 @@ async function placeAfter(
     }
     case 'signed-in': {
       const json = await answerSignedIn(c, ctx, redeemed)
-      return withFragment(target, {
-        access_token: json.access_token,
-        expires_at: String(json.expires_at),
-        expires_in: String(json.expires_in),
-        refresh_token: json.refresh_token,
-        token_type: json.token_type,
-        type,
-      })
+      return withFragment(target, { ...sessionFragment(json), type })
     }
   }
 }
@@ -108,6 +102,18 @@ export function withFragment(target: string, values: Record<string, string>): st
   const fragment = new URLSearchParams({ ...values, sb: '' })
   fragment.sort()
   return `${target.split('#')[0]}#${fragment}`
+}
+
+/** A new session's tokens, as a fragment carries them. */
+export function sessionFragment(json: TokenJson): Record<string, string> {
+  const { access_token, expires_at, expires_in, refresh_token, token_type } = json
+  return {
+    access_token,
+    expires_at: String(expires_at),
+    expires_in: String(expires_in),
+    refresh_token,
+    token_type,
+  }
 }
 
 /** Into the query, behind what is there: it comes back as it was sent. */
