@@ -10,6 +10,7 @@ const unit = [
   'test/contract/floors.test.ts',
   'test/contract/oidc-rows.test.ts',
   'src/db/lock.test.ts',
+  'bench/**/*.test.ts',
 ]
 const all = ['{src,test,authjs}/**/*.test.ts']
 // What a test installs has tests of its own.

@@ -1,0 +1,235 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { type Answer, NoAnswer } from './client.ts'
+import { createHistogram, type Histogram } from './histogram.ts'
+
+/** What became of an operation. Kinds are never added together: a quick refusal is no quick success. */
+export type Kind =
+  | 'success' // 2xx
+  | 'redirect' // 3xx
+  | 'expected' // 4xx that the operation asks for: say so by `expect`
+  | 'rejected' // any other 4xx
+  | 'limited' // 429
+  | 'unavailable' // 503
+  | 'failed' // any other 5xx
+  | 'timeout'
+  | 'reset'
+  | 'wrong' // an answer that is not what was asked for, or a mistake of the operation itself
+
+/** One thing that a client does, in one request or several. It throws where an answer is wrong. */
+export type Operation = () => Promise<Kind>
+
+export function kindOf({ status }: Pick<Answer, 'status'>, expected?: number): Kind {
+  if (status < 300) return 'success'
+  if (status < 400) return 'redirect'
+  if (status === expected) return 'expected'
+  if (status === 429) return 'limited'
+  if (status === 503) return 'unavailable'
+  return status < 500 ? 'rejected' : 'failed'
+}
+
+export interface Lane {
+  name: string
+  operation: Operation
+  /** So many begin in a second, on average. */
+  rate: number
+}
+
+export interface OpenLoopOptions {
+  lanes: readonly Lane[]
+  /** Of measuring; what began before, in the seconds of warming up, is forgotten. */
+  seconds: number
+  warmSeconds?: number
+  seed?: number
+  /** How long the last ones are waited for. */
+  patienceMs?: number
+}
+
+export interface Loaded {
+  name: string
+  /** Seconds in which operations began that count. */
+  seconds: number
+  /** So many were begun, and so many of those ended. */
+  begun: number
+  ended: number
+  /** From the moment when an operation was meant to begin, by what became of it. */
+  kinds: Map<Kind, Histogram>
+  /** Of those that went well: `success`, `redirect` and `expected`. */
+  good: Histogram
+  /** The same from the moment when it was begun in fact: what a closed loop would have seen. */
+  service: Histogram
+  /** Part of the operations that began more than 5 ms late. */
+  late: number
+  /** More than one in a hundred was late: the generator was too slow to say anything of the server. */
+  isVoid: boolean
+  /** What the first `wrong` one said. */
+  complaint: string | null
+}
+
+const lateMs = 5
+const bearableLateness = 0.01
+
+/**
+ * Operations begin when chance says (Poisson, from a seed), whether or not earlier ones have ended, as people do who do not know of each
+ * other. Latency counts from the intended moment, so that a server that stalls is charged with everybody who had to wait.
+ * Several lanes run side by side, each with its own rate, seed and figures.
+ */
+export async function openLoop(options: OpenLoopOptions): Promise<Loaded[]> {
+  const { lanes, seconds, warmSeconds = 0, seed = 1, patienceMs = 15_000 } = options
+  const warmMs = warmSeconds * 1000
+  const endMs = warmMs + seconds * 1000
+  const began = performance.now()
+  const runs = lanes.map((lane, index) => ({
+    lane,
+    tally: createTally(lane.name),
+    arrivals: arrivals(lane.rate, seed + index),
+    next: 0,
+  }))
+  for (const run of runs) run.next = run.arrivals()
+  let underWay = 0
+
+  function begin(run: (typeof runs)[number], intended: number): void {
+    const isCounted = intended >= warmMs
+    const sent = performance.now() - began
+    if (isCounted) run.tally.begin(sent - intended)
+    underWay += 1
+    const end = (kind: Kind, complaint?: string) => {
+      underWay -= 1
+      const now = performance.now() - began
+      if (isCounted)
+        run.tally.end({ kind, latencyMs: now - intended, serviceMs: now - sent, complaint })
+      // An answer wakes us anyway: who is due by now need not wait for the timer.
+      pump()
+    }
+    attempt(run.lane.operation, end)
+  }
+
+  function pump(): void {
+    const now = performance.now() - began
+    for (const run of runs) {
+      while (run.next <= now && run.next < endMs) {
+        const intended = run.next
+        run.next += run.arrivals()
+        begin(run, intended)
+      }
+    }
+  }
+
+  while (performance.now() - began < endMs) {
+    pump()
+    await pause(1)
+  }
+  pump()
+  const patience = performance.now() + patienceMs
+  while (underWay > 0 && performance.now() < patience) await pause(5)
+  return runs.map(({ tally }) => tally.close(seconds))
+}
+
+export interface ClosedLoopOptions {
+  name: string
+  /** One operation for each worker, which begins it again as soon as it has ended. */
+  workers: readonly Operation[]
+  seconds: number
+  warmSeconds?: number
+}
+
+/** As many as go: what the server can do at most. Its latencies hide every stall, so read the throughput only. */
+export async function closedLoop(
+  options: ClosedLoopOptions,
+): Promise<Loaded & { perSecond: number }> {
+  const { name, workers, seconds, warmSeconds = 0 } = options
+  const tally = createTally(name)
+  const began = performance.now()
+  const from = began + warmSeconds * 1000
+  const until = from + seconds * 1000
+  async function work(operation: Operation) {
+    for (let start = performance.now(); start < until; start = performance.now()) {
+      const counts = start >= from
+      if (counts) tally.begin(0)
+      await attempt(operation, (kind, complaint) => {
+        const took = performance.now() - start
+        if (counts) tally.end({ kind, latencyMs: took, serviceMs: took, complaint })
+      })
+    }
+  }
+  await Promise.all(workers.map(work))
+  const took = (performance.now() - from) / 1000
+  const loaded = tally.close(took)
+  return { ...loaded, perSecond: loaded.good.count / took }
+}
+
+function attempt(
+  operation: Operation,
+  end: (kind: Kind, complaint?: string) => void,
+): Promise<void> {
+  return operation().then(
+    (kind) => end(kind),
+    (error: unknown) => {
+      if (error instanceof NoAnswer) end(error.kind)
+      else end('wrong', error instanceof Error ? error.message : String(error))
+    },
+  )
+}
+
+interface Ended {
+  kind: Kind
+  latencyMs: number
+  serviceMs: number
+  complaint: string | undefined
+}
+
+function createTally(name: string) {
+  const kinds = new Map<Kind, Histogram>()
+  const good = createHistogram()
+  const service = createHistogram()
+  let begun = 0
+  let ended = 0
+  let lateOnes = 0
+  let complaint: string | null = null
+  let isClosed = false
+  return {
+    begin(lateBy: number) {
+      begun += 1
+      if (lateBy > lateMs) lateOnes += 1
+    },
+    end(one: Ended) {
+      if (isClosed) return
+      ended += 1
+      const micros = one.latencyMs * 1000
+      const histogram = kinds.get(one.kind) ?? createHistogram()
+      kinds.set(one.kind, histogram)
+      histogram.record(micros)
+      if (isGood(one.kind)) {
+        good.record(micros)
+        service.record(one.serviceMs * 1000)
+      }
+      complaint ??= one.complaint ?? null
+    },
+    close(seconds: number): Loaded {
+      isClosed = true
+      const late = begun === 0 ? 0 : lateOnes / begun
+      const isVoid = late > bearableLateness
+      return { name, seconds, begun, ended, kinds, good, service, late, isVoid, complaint }
+    },
+  }
+}
+
+function isGood(kind: Kind): boolean {
+  return kind === 'success' || kind === 'redirect' || kind === 'expected'
+}
+
+/** Milliseconds from each arrival to the next. The same seed brings the same arrivals. */
+export function arrivals(rate: number, seed: number): () => number {
+  const chance = chanceOf(seed)
+  return () => (-Math.log(1 - chance()) * 1000) / rate
+}
+
+/** Numbers from 0 to 1 that repeat with the seed (a 32-bit mix of a Weyl sequence). */
+export function chanceOf(seed: number): () => number {
+  let state = Math.imul(seed, 0x9e3779b1) >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
