@@ -97,3 +97,34 @@ test('a changed claim breaks the signature', () => {
 test.each(['', 'a.b', 'a.b.c', 'a.b.c.d', '..', 'null.null.x'])('%j is no token', (token) => {
   expect(verifyJwt(token, [keysOf('ES256').verifying], now).outcome).toBe('malformed')
 })
+
+test('a token that was found good before is held to its times, its key and its every character', () => {
+  const { signing, verifying } = keysOf('ES256')
+  const token = signJwt(signing, { sub: 'ann', exp: seconds + 60, nbf: seconds })
+  const first = verifyJwt(token, [verifying], now)
+  expect(first.outcome).toBe('valid')
+  expect(verifyJwt(token, [verifying], now)).toEqual(first)
+  expect(verifyJwt(token, [verifying], new Date((seconds + 60) * 1000)).outcome).toBe('expired')
+  expect(verifyJwt(token, [verifying], new Date((seconds - 1) * 1000)).outcome).toBe(
+    'not-yet-valid',
+  )
+  expect(verifyJwt(token, [], now).outcome).toBe('unknown-key')
+  expect(verifyJwt(token, [keysOf('ES384').verifying], now).outcome).toBe('unknown-key')
+  const stranger = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey
+  expect(verifyJwt(token, [{ ...verifying, public: stranger }], now).outcome).toBe('bad-signature')
+  const [head, body, mark] = token.split('.')
+  const otherBody = Buffer.from(JSON.stringify({ sub: 'bob' })).toString('base64url')
+  expect(verifyJwt(`${head}.${otherBody}.${mark}`, [verifying], now).outcome).toBe('bad-signature')
+  expect(verifyJwt(`${head}.${body}.${mark?.slice(1)}`, [verifying], now).outcome).toBe(
+    'bad-signature',
+  )
+})
+
+test('nobody can change what a token says for who shows it next', () => {
+  const { signing, verifying } = keysOf('HS256')
+  const token = signJwt(signing, { sub: 'ann' })
+  const read = verifyJwt(token, [verifying], now)
+  if (read.outcome !== 'valid') throw new Error(read.outcome)
+  expect(() => Object.assign(read.claims, { sub: 'bob' })).toThrow(TypeError)
+  expect(verifyJwt(token, [verifying], now)).toMatchObject({ claims: { sub: 'ann' } })
+})

@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, KeyObject, sign, verify } from 'node:crypto'
+import { createPrivateKey, createPublicKey, hash, KeyObject, sign, verify } from 'node:crypto'
 import { hmacSha256, sameSecret } from './crypto.ts'
 import { unixSeconds } from './time.ts'
 
@@ -66,6 +66,30 @@ export type JwtOutcome =
  * must equal the key's. `exp` and `nbf` are checked against `now`, with no leeway as GoTrue.
  */
 export function verifyJwt(token: string, keys: readonly VerifyingKey[], now: Date): JwtOutcome {
+  const digest = hash('sha256', token, 'base64')
+  const read = recall(keys, digest) ?? readSigned(token, keys)
+  if ('outcome' in read) return read
+  const { key, claims, header } = read
+  const seconds = unixSeconds(now)
+  if (claims.exp !== undefined && !(typeof claims.exp === 'number' && seconds < claims.exp)) {
+    return { outcome: 'expired' }
+  }
+  if (claims.nbf !== undefined && !(typeof claims.nbf === 'number' && seconds >= claims.nbf)) {
+    return { outcome: 'not-yet-valid' }
+  }
+  remember(key, token, { digest, claims, header })
+  return { outcome: 'valid', claims, header }
+}
+
+interface Read {
+  claims: Claims
+  header: Claims
+}
+
+function readSigned(
+  token: string,
+  keys: readonly VerifyingKey[],
+): (Read & { key: VerifyingKey }) | { outcome: 'malformed' | 'unknown-key' | 'bad-signature' } {
   const parts = token.split('.')
   const [head, body, mark] = parts
   if (parts.length !== 3 || head === undefined || body === undefined || mark === undefined) {
@@ -82,14 +106,41 @@ export function verifyJwt(token: string, keys: readonly VerifyingKey[], now: Dat
   if (!signatureMatches(key, `${head}.${body}`, Buffer.from(mark, 'base64url'))) {
     return { outcome: 'bad-signature' }
   }
-  const seconds = unixSeconds(now)
-  if (claims.exp !== undefined && !(typeof claims.exp === 'number' && seconds < claims.exp)) {
-    return { outcome: 'expired' }
+  // The next who shows the token gets the same objects.
+  return { key, claims: Object.freeze(claims), header: Object.freeze(header) }
+}
+
+/**
+ * Tokens whose signature was found good, by their hash, the latest used last: a client shows one token for an hour, and
+ * an elliptic curve costs more than all the rest of such a request. They stand with the key, and fall with it.
+ */
+const good = new WeakMap<VerifyingKey, Map<string, Read>>()
+
+/** Of each key so many, none longer than that: twenty megabytes at the very worst. */
+const room = { tokens: 4000, length: 2048 }
+
+function recall(
+  keys: readonly VerifyingKey[],
+  digest: string,
+): (Read & { key: VerifyingKey }) | null {
+  for (const key of keys) {
+    const read = good.get(key)?.get(digest)
+    if (read !== undefined) return { ...read, key }
   }
-  if (claims.nbf !== undefined && !(typeof claims.nbf === 'number' && seconds >= claims.nbf)) {
-    return { outcome: 'not-yet-valid' }
-  }
-  return { outcome: 'valid', claims, header }
+  return null
+}
+
+function remember(
+  key: VerifyingKey,
+  token: string,
+  { digest, ...read }: Read & { digest: string },
+): void {
+  if (token.length > room.length) return
+  const known = good.get(key) ?? new Map<string, Read>()
+  good.set(key, known)
+  known.delete(digest)
+  known.set(digest, read)
+  if (known.size > room.tokens) known.delete(known.keys().next().value ?? '')
 }
 
 function decode(part: string): Claims | null {

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { Tx } from '../base/context.ts'
-import { secretOf, unseal } from '../base/crypto.ts'
+import { type RootSecret, secretOf, unseal } from '../base/crypto.ts'
 import {
   type JwtOutcome,
   privateKeyOf,
@@ -150,20 +150,46 @@ async function readKeys(ctx: Tx, purpose: KeyPurpose): Promise<Key[]> {
   const { rows } = await sql<KeyRow>`
     select * from idp.keys where purpose = ${purpose} and (expires_at is null or expires_at > ${sqlNow(ctx)})
     order by state = 'current' desc, created_at desc, id`.execute(ctx.db)
-  return rows.map((row) => toKey(ctx, row))
+  return openAll(ctx, purpose, rows).map(([row, opened]) => toKey(row, opened))
 }
 
-function toKey(ctx: Tx, row: KeyRow): Key {
-  const { id, algorithm } = row
-  const jwk = JSON.parse(unseal(secretOf(ctx.config), sealedAt(id), row.sealed_private))
+type Opened = Pick<Key, 'private' | 'public'>
+
+/** By root secret and purpose, what the last reading opened. */
+const lastOpened = new WeakMap<
+  RootSecret,
+  Partial<Record<KeyPurpose, ReadonlyMap<string, Opened>>>
+>()
+
+/** Rows are read anew every few seconds, and say the same: what was verified with a key stands with its object. */
+function openAll(ctx: Tx, purpose: KeyPurpose, rows: readonly KeyRow[]): [KeyRow, Opened][] {
+  const secret = secretOf(ctx.config)
+  const last = lastOpened.get(secret) ?? {}
+  const all = rows.map((row): [KeyRow, Opened] => [
+    row,
+    last[purpose]?.get(row.sealed_private) ?? open(secret, row),
+  ])
+  const bySeal = new Map(all.map(([row, opened]) => [row.sealed_private, opened]))
+  lastOpened.set(secret, { ...last, [purpose]: bySeal })
+  return all
+}
+
+function open(secret: RootSecret, { id, algorithm, public_jwk, sealed_private }: KeyRow): Opened {
+  const jwk = JSON.parse(unseal(secret, sealedAt(id), sealed_private))
   return {
-    id,
+    private: { kid: id, algorithm, private: privateKeyOf(jwk) },
+    public: { kid: id, algorithm, public: publicKeyOf(public_jwk) },
+  }
+}
+
+function toKey(row: KeyRow, opened: Opened): Key {
+  return {
+    id: row.id,
     purpose: row.purpose,
-    algorithm,
+    algorithm: row.algorithm,
     state: row.state,
     publicJwk: row.public_jwk,
-    private: { kid: id, algorithm, private: privateKeyOf(jwk) },
-    public: { kid: id, algorithm, public: publicKeyOf(row.public_jwk) },
+    ...opened,
     createdAt: row.created_at,
     promotedAt: row.promoted_at,
     expiresAt: row.expires_at,
