@@ -17,7 +17,7 @@ export function failureOf(error: unknown): Failure {
     return { outcome: 'actionNeeded', text: ['Sekisho cannot start:', ...list].join('\n') }
   }
   if (isDataDirectoryInUse(error)) {
-    const text = `${error.message}. End that process, or choose another directory with --data-dir.`
+    const text = `${error.message}. ${error.pid === null ? 'Or' : 'End that process, or'} choose another directory with --data-dir.`
     return { outcome: 'actionNeeded', text }
   }
   if (isFault(error)) return { outcome: outcomeOf(error.code), text: sentenceOf(error) }

@@ -48,6 +48,7 @@ async function openOrDoor(config: Config): Promise<OpenDatabase | Door> {
       if (!isDataDirectoryInUse(error)) throw error
       holder = error
     }
+    if (holder.pid === null) throw holder
     const door = readDoor(config.dataDir)
     if (door !== null && door.pid === holder.pid) return door
     await pause(0.2 * second)

@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { type DirectoryLock, isDataDirectoryInUse, lockDirectory } from './lock.ts'
+import { isDataDirectoryInUse, lockDirectory } from './lock.ts'
 
 let directory: string
 let children: ChildProcess[] = []
@@ -66,59 +67,108 @@ test('what a killed process left is taken over at once', async () => {
   const lock = await lockDirectory(directory)
   expect((await written()).pid).toBe(process.pid)
   await lock.release()
+  expect(await readdir(directory)).toEqual([])
+})
+
+test('a process that is stopped keeps its directory, from another container too', async () => {
+  const child = await holder()
+  child.kill('SIGSTOP')
+  expect(await failure(lockDirectory(directory))).toMatchObject({ pid: child.pid })
+  await rewrite({ namespace: 'pid:[of another container]', pid: 1, started: '1' })
+  expect(await failure(lockDirectory(directory))).toMatchObject({ pid: 1 })
+  const exit = once(child, 'exit')
+  child.kill('SIGKILL')
+  await exit
+  await (await lockDirectory(directory)).release()
 })
 
 test('a process number that was given to another process does not hold it', async () => {
   const lock = await lockDirectory(directory)
-  await rewrite({ started: '1' })
+  await rewrite({ started: '1', socket: null })
   const next = await lockDirectory(directory)
   expect(await written()).not.toMatchObject({ started: '1' })
   await next.release()
   await lock.release()
 })
 
-test('a lock that was never written is taken over', async () => {
-  await writeFile(`${directory}/lock`, '')
+test('a machine that was started again holds nothing', async () => {
+  const child = await holder()
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+  await rewrite({ boot: 'of yesterday', namespace: 'pid:[1]' })
   await (await lockDirectory(directory)).release()
 })
 
-test('of a holder in another container only its pulse tells whether it lives', async () => {
+const unknowable: [string, () => Promise<void>][] = [
+  ['of another machine', () => rewrite({ boot: 'x', machine: 'm', host: 'h', socket: null })],
+  ['of another container, without a socket', () => rewrite({ namespace: 'n', socket: null })],
+  ['that is empty', () => writeFile(`${directory}/lock`, '')],
+  ['that is nonsense', () => writeFile(`${directory}/lock`, '{"pid": "1"}')],
+]
+test.each(unknowable)('a lock %s is left alone, however old, and named', async (_, change) => {
   const child = await holder()
-  const elsewhere = { place: 'another container', pid: 1 }
-  let pulse = rewrite(elsewhere)
-  const alive = setInterval(() => {
-    pulse = pulse.then(() => rewrite(elsewhere))
-  }, 500)
-  await pulse
-  expect(await failure(lockDirectory(directory))).toMatchObject({ pid: 1 })
-  // A write still under way would be one more sign of life.
-  clearInterval(alive)
-  await pulse
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+  await change()
+  const before = await readFile(`${directory}/lock`, 'utf8')
+  const error = await failure(lockDirectory(directory))
+  expect(isDataDirectoryInUse(error)).toBe(true)
+  expect(error.message).toContain('may be in use')
+  expect(error.message).toContain(`delete ${directory}/lock`)
+  expect(await readFile(`${directory}/lock`, 'utf8')).toBe(before)
+})
+
+test('a path that is longer than the address of a socket makes no difference', async () => {
+  directory = join(directory, 'long'.repeat(30))
+  await mkdir(directory)
+  const child = await holder()
+  expect((await written()).socket).toMatch(/^alive-/)
+  await rewrite({ namespace: 'pid:[of another container]' })
+  expect(await failure(lockDirectory(directory))).toMatchObject({ pid: child.pid })
   const exit = once(child, 'exit')
   child.kill('SIGKILL')
   await exit
-  await rewrite(elsewhere)
   await (await lockDirectory(directory)).release()
+  directory = dirname(directory)
 })
 
 test('of ten that find a dead lock, one gets it', async () => {
-  await writeFile(`${directory}/lock`, JSON.stringify({ pid: 4_194_305, place: 'x', since: '' }))
-  await rewrite({ place: await placeOfThisProcess() })
+  const child = await holder()
+  child.kill('SIGKILL')
+  await once(child, 'exit')
   const results = await Promise.allSettled(
     Array.from({ length: 10 }, () => lockDirectory(directory)),
   )
-  const locks = results.filter(
-    (result): result is PromiseFulfilledResult<DirectoryLock> => result.status === 'fulfilled',
-  )
+  const locks = results.filter((result) => result.status === 'fulfilled')
   expect(locks).toHaveLength(1)
   await locks[0]?.value.release()
+  expect(await readdir(directory)).toEqual([])
 })
 
-async function placeOfThisProcess(): Promise<string> {
-  const other = await mkdtemp(join(tmpdir(), 'sekisho-lock-'))
-  const lock = await lockDirectory(other)
-  const { place } = JSON.parse(await readFile(`${other}/lock`, 'utf8'))
-  await lock.release()
-  await rm(other, { recursive: true })
-  return place
+test('of processes that start at once on a dead lock, one gets it, and who dies on the way stops nobody', async () => {
+  const dead = await holder()
+  dead.kill('SIGKILL')
+  await once(dead, 'exit')
+  const lockText = await readFile(`${directory}/lock`, 'utf8')
+  // As if the one who was taking it over had died too.
+  const token = createHash('sha256').update(lockText).digest('hex').slice(0, 16)
+  await writeFile(`${directory}/over-${token}`, lockText.replace('"token":"', '"token":"f'))
+  const starters = await Promise.all(Array.from({ length: 4 }, () => starter()))
+  expect(starters.filter((outcome) => outcome === 'held')).toHaveLength(1)
+  expect(starters.filter((outcome) => outcome === 'refused')).toHaveLength(3)
+})
+
+/** Another process that tries once: what came of it. It holds on to what it has until the test is over. */
+async function starter(): Promise<string> {
+  const script = `
+    const { lockDirectory, isDataDirectoryInUse } = await import('${lockModule}')
+    await lockDirectory('${directory}').then(
+      () => { console.log('held'); setInterval(() => {}, 1000) },
+      (error) => console.log(isDataDirectoryInUse(error) ? 'refused' : error))`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  children.push(child)
+  const [text] = await once(child.stdout, 'data')
+  return String(text).trim()
 }
