@@ -3,10 +3,10 @@ import { Pool } from 'undici'
 import { freePort } from '../test/setup/free-port.ts'
 import { onServer, withName } from '../test/setup/names.ts'
 import { startPostgres } from '../test/setup/postgres-server.ts'
+import { cpuSeconds, isPinned, pinSelf, postmasterOf } from './machine/processes.ts'
 import { median, printTable } from './measure.ts'
 import { startOurs } from './oidc/ours.ts'
 import { startPeer } from './oidc/peer.ts'
-import { cpuSeconds, isPinned, pinSelf, postmasterOf } from './oidc/processes.ts'
 import { api, type Competitor, callback, challenge, secret, verifier } from './oidc/scene.ts'
 
 interface Pace {

@@ -11,7 +11,7 @@ import { createResource } from '../../src/model/resource.ts'
 import { createRole, setApplicationRoles } from '../../src/model/role.ts'
 import { carrySession } from '../../src/model/session.ts'
 import { createUser } from '../../src/model/user.ts'
-import { startServer } from './processes.ts'
+import { startServer } from '../machine/processes.ts'
 import { api, type Competitor, callback, secret, userClaims, users } from './scene.ts'
 
 /** Our server, as `sekisho start` runs it in production, its log included. */

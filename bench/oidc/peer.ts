@@ -1,5 +1,5 @@
 import { request } from 'undici'
-import { startServer } from './processes.ts'
+import { startServer } from '../machine/processes.ts'
 import { type Competitor, callback, challenge, users } from './scene.ts'
 
 /** `oidc-provider` in its process, with people who signed in through its interaction. */
