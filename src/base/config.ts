@@ -2,6 +2,12 @@ import { gotrueVariables } from './config/gotrue.ts'
 import { type Hooks, readHooks } from './config/gotrue-hooks.ts'
 import { isWithoutMeaning } from './config/gotrue-without-meaning.ts'
 import {
+  logLevel,
+  readTracing,
+  type TracingConfig,
+  telemetryVariables,
+} from './config/telemetry.ts'
+import {
   flag,
   integer,
   list,
@@ -51,7 +57,10 @@ const serverVariables = {
   trustProxy: proxyTrust('SEKISHO_TRUST_PROXY', 'TRUST_PROXY_HEADER'),
   /** Hosts inside our own network that an application's addresses (its keys, its back-channel) may name. */
   privateHosts: list('SEKISHO_PRIVATE_HOSTS', []),
-  logLevel: text(['SEKISHO_LOG_LEVEL', 'GOTRUE_LOG_LEVEL'], 'info'),
+  logLevel: logLevel('SEKISHO_LOG_LEVEL', 'GOTRUE_LOG_LEVEL'),
+  /** Prometheus's figures on a port of their own. Zero: none. */
+  metricsPort: integer(['SEKISHO_METRICS_PORT'], 0, { max: 65_535 }),
+  metricsHost: text(['SEKISHO_METRICS_HOST', 'OTEL_EXPORTER_PROMETHEUS_HOST'], '127.0.0.1'),
   /** Whether applications may register themselves at `/oidc/register`: by the token below, or anybody's. */
   registration: oneOf('SEKISHO_REGISTRATION', ['off', 'token', 'open'], 'off'),
   /** The initial access token (RFC 7591 § 3). */
@@ -81,6 +90,8 @@ export interface Config
     readonly linkUrl: string
     readonly hooks: Hooks
   }
+  /** Null where nobody asked for traces. */
+  readonly tracing: TracingConfig | null
   readonly origins: Readonly<Record<string, Origin>>
   /** `GOTRUE_*` names in the environment that mean nothing to this version; listed at start. */
   readonly ignored: readonly string[]
@@ -154,6 +165,7 @@ export function readConfig(sources: ConfigSources): Config {
 
   const server = readAll(serverVariables)
   const gotrue = withFiles(readAll(gotrueVariables))
+  const telemetry = readAll(telemetryVariables)
   const port = flags.port ?? server.port
   const host = flags.host ?? server.host ?? (mode === 'dev' ? 'localhost' : '0.0.0.0')
   for (const name of ['port', 'host', 'dataDir', 'publicUrl'] as const) {
@@ -217,6 +229,14 @@ export function readConfig(sources: ConfigSources): Config {
   if (server.gotruePort !== 0 && server.gotruePort === port) {
     problems.push('SEKISHO_GOTRUE_PORT must be another port than PORT.')
   }
+  const metricsPort =
+    server.metricsPort === 0 && telemetry.metricsEnabled
+      ? telemetry.prometheusPort
+      : server.metricsPort
+  if (metricsPort !== 0 && [port, server.gotruePort].includes(metricsPort)) {
+    problems.push('SEKISHO_METRICS_PORT must be another port than PORT and SEKISHO_GOTRUE_PORT.')
+  }
+  const tracing = readTracing(telemetry, problems)
   const hooks = readHooks(gotrue, problems)
   if (problems.length > 0) throw new ConfigError(problems)
 
@@ -230,6 +250,8 @@ export function readConfig(sources: ConfigSources): Config {
     dataDir: flags.dataDir ?? server.dataDir,
     publicUrl,
     secret,
+    metricsPort,
+    tracing,
     gotrue: {
       ...gotrue,
       siteUrl: gotrue.siteUrl ?? publicUrl,
@@ -262,8 +284,8 @@ function isKnown(name: string): boolean {
 
 /** Every variable that this version reads: docs/cli.md has the house's, docs/gotrue-settings.md GoTrue's. */
 export const knownNames: ReadonlySet<string> = new Set(
-  [...Object.values(serverVariables), ...Object.values(gotrueVariables)].flatMap(
-    ({ names }) => names,
+  [serverVariables, gotrueVariables, telemetryVariables].flatMap((table) =>
+    Object.values<Variable<unknown>>(table).flatMap(({ names }) => names),
   ),
 )
 
