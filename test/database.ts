@@ -54,9 +54,12 @@ export function withDatabase(): TestDatabase {
     get url() {
       return current().url
     },
+    observed: (tell) => current().database.observed(tell),
+    pool: () => current().database.pool(),
     execute: (text) => current().database.execute(text),
     onQuery: (listener) => current().database.onQuery(listener),
     onNotice: (listener) => current().database.onNotice(listener),
+    guard: (options) => current().database.guard(options),
     close: () => current().database.close(),
     queries() {
       const queries = seen

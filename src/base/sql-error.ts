@@ -30,6 +30,16 @@ export function isConnectionError(error: unknown): boolean {
   return connectionTexts.some((text) => error.message.includes(text))
 }
 
+/**
+ * The database does not do it now, and has done nothing: it is away, stands in line for somebody else's lock, is full, was
+ * made to only read, or broke off. Nothing is wrong with the request. Of a commit that was not answered nobody knows.
+ */
+export function isUnavailable(error: unknown): boolean {
+  const state = sqlState(error)
+  if (state === null) return isConnectionError(error)
+  return state.startsWith('53') || unavailableStates.has(state) || isConnectionError(error)
+}
+
 function isOf(error: unknown, constraint: string | undefined): boolean {
   if (constraint === undefined) return true
   return (
@@ -40,10 +50,17 @@ function isOf(error: unknown, constraint: string | undefined): boolean {
   )
 }
 
-// admin_shutdown, crash_shutdown, cannot_connect_now, idle_session_timeout, too_many_connections.
-const connectionStates = new Set(['57P01', '57P02', '57P03', '57P05', '53300'])
+// admin_shutdown, crash_shutdown, cannot_connect_now, database_dropped, idle_session_timeout,
+// idle_in_transaction_session_timeout, too_many_connections.
+const connectionStates = new Set(['57P01', '57P02', '57P03', '57P04', '57P05', '25P03', '53300'])
+
+// read_only_sql_transaction, lock_not_available, query_canceled, serialization_failure, deadlock_detected,
+// statement_completion_unknown, io_error.
+const unavailableStates = new Set(['25006', '55P03', '57014', '40001', '40P01', '40003', '58030'])
 
 const networkCodes = new Set([
+  // Our own driver's, where it did not ask, or was not answered.
+  'DATABASE_UNAVAILABLE',
   'ECONNREFUSED',
   'ECONNRESET',
   'ECONNABORTED',
@@ -61,5 +78,7 @@ const connectionTexts = [
   'Connection terminated',
   'timeout exceeded when trying to connect',
   'Client has encountered a connection error and is not queryable',
+  'Client was closed and is not queryable',
+  'timeout expired',
   'PGlite is closed',
 ]

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { type Kysely, sql } from 'kysely'
-import type { OpenDatabase } from './driver.ts'
+import { type OpenDatabase, withoutDeadline } from './driver.ts'
 import { noteGotrue } from './gotrue-version.ts'
 import type { Database } from './tables.ts'
 
@@ -59,7 +59,9 @@ export async function migrate(
 /** The lock ends with the transaction, and so also behind a pooler. */
 function alone<T>(db: Kysely<Database>, work: (db: Kysely<Database>) => Promise<T>): Promise<T> {
   return db.transaction().execute(async (db) => {
-    await sql`set local statement_timeout = 0`.execute(db)
+    await sql.raw(withoutDeadline).execute(db)
+    // The other nodes wait as long as the one that migrates takes.
+    await sql`set local lock_timeout = 0`.execute(db)
     await sql`select pg_advisory_xact_lock(${lockNumber})`.execute(db)
     return work(db)
   })

@@ -1,9 +1,11 @@
 import type { OpenDatabase } from './driver.ts'
-import { openPGliteDirectory, openPGliteMemory, type PGliteDirectoryOptions } from './pglite.ts'
+import { openPGliteDirectory, type PGliteDirectoryOptions } from './embedded.ts'
+import { openPGliteMemory } from './pglite.ts'
 import { openPostgres, type PostgresOptions } from './postgres.ts'
 import { preparedDatabase, unpackDatabase } from './unpack.ts'
 
-export type { Notice, OpenDatabase, Query } from './driver.ts'
+export { type DamagedDirectory, isDamagedDirectory } from './damage.ts'
+export type { Guard, Notice, OpenDatabase, Query, Trouble } from './driver.ts'
 export { type DataDirectoryInUse, isDataDirectoryInUse } from './lock.ts'
 export { databaseOver, type ForeignPool } from './pool.ts'
 

@@ -1,34 +1,15 @@
-import { mkdir, readdir } from 'node:fs/promises'
 import type { PGlite } from '@electric-sql/pglite'
-import { Kysely, PGliteDialect, sql } from 'kysely'
-import { listeners, type Notice, type OpenDatabase, type Query, withoutValues } from './driver.ts'
-import { lockDirectory } from './lock.ts'
-import type { Database } from './tables.ts'
+import { PGliteDialect, sql } from 'kysely'
+import {
+  listeners,
+  type Notice,
+  type OpenDatabase,
+  type Query,
+  untroubled,
+  withoutValues,
+} from './driver.ts'
+import { observable } from './observe.ts'
 import { toParameter, valueReaders } from './values.ts'
-
-export interface PGliteDirectoryOptions {
-  dataDir: string
-}
-
-export type LayOut = (dataDir: string) => Promise<void>
-
-/**
- * Only one process may have the directory open: the second is told which one has it (`DataDirectoryInUse`). Where nothing is
- * in it, `layOut` makes the database.
- */
-export async function openPGliteDirectory(
-  options: PGliteDirectoryOptions,
-  layOut: LayOut,
-): Promise<OpenDatabase> {
-  await mkdir(options.dataDir, { recursive: true, mode: 0o700 })
-  const lock = await lockDirectory(options.dataDir)
-  try {
-    return connectPGlite(await openDirectory(options.dataDir, layOut), lock.release)
-  } catch (error) {
-    await lock.release()
-    throw error
-  }
-}
 
 /** From a packed data directory. */
 export async function openPGliteMemory(snapshot: Blob): Promise<OpenDatabase> {
@@ -36,16 +17,8 @@ export async function openPGliteMemory(snapshot: Blob): Promise<OpenDatabase> {
   return connectPGlite(await PGlite.create({ loadDataDir: snapshot }), async () => {})
 }
 
-async function openDirectory(directory: string, layOut: LayOut): Promise<PGlite> {
-  const { PGlite } = await loadEngine()
-  const dataDir = `${directory}/database`
-  const names = await readdir(directory)
-  if (!names.includes('database')) await layOut(dataDir)
-  return PGlite.create({ dataDir })
-}
-
 /** Loaded when it is wanted: who keeps users in a Postgres need not have it. Bundlers look for the `try`. */
-async function loadEngine() {
+export async function loadEngine() {
   try {
     return await import('@electric-sql/pglite')
   } catch (cause) {
@@ -82,8 +55,8 @@ export function connectPGlite(engine: PGlite, afterClose: () => Promise<void>): 
     }
   }
 
-  const db = new Kysely<Database>({
-    dialect: new PGliteDialect({
+  const { db, observed } = observable(
+    new PGliteDialect({
       pglite: {
         waitReady: engine.waitReady,
         get ready() {
@@ -109,16 +82,19 @@ export function connectPGlite(engine: PGlite, afterClose: () => Promise<void>): 
         },
       },
     }),
-  })
+  )
 
   return {
     db,
     kind: 'pglite',
+    observed,
+    pool: () => null,
     async execute(text) {
       await sql.raw(text).execute(db)
     },
     onQuery: queries.add,
     onNotice: notices.add,
+    guard: untroubled,
     async close() {
       await db.destroy()
       if (!engine.closed) await engine.close()

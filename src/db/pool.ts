@@ -1,6 +1,13 @@
-import { Kysely, PostgresDialect, type PostgresPoolClient, sql } from 'kysely'
-import { listeners, type Notice, type OpenDatabase, type Query, withoutValues } from './driver.ts'
-import type { Database } from './tables.ts'
+import { PostgresDialect, type PostgresPoolClient, sql } from 'kysely'
+import {
+  listeners,
+  type Notice,
+  type OpenDatabase,
+  type Query,
+  untroubled,
+  withoutValues,
+} from './driver.ts'
+import { observable } from './observe.ts'
 import { readerOf, toParameter } from './values.ts'
 
 /** The part of `pg`'s Pool that is needed, so that any version of it fits. */
@@ -24,23 +31,26 @@ export interface ForeignClient {
 export function databaseOver(pool: ForeignPool): OpenDatabase {
   const queries = listeners<Query>()
   const notices = listeners<Notice>()
-  const db = new Kysely<Database>({
-    dialect: new PostgresDialect({
+  const { db, observed } = observable(
+    new PostgresDialect({
       pool: {
         connect: async () => readingAlike(await pool.connect(), queries.tell),
         end: async () => {},
         options: {},
       },
     }),
-  })
+  )
   return {
     db,
     kind: 'postgres',
+    observed,
+    pool: () => null,
     async execute(text) {
       await sql.raw(text).execute(db)
     },
     onQuery: queries.add,
     onNotice: notices.add,
+    guard: untroubled,
     close: async () => {},
   }
 }

@@ -1,9 +1,18 @@
-import { createHash } from 'node:crypto'
-import { Kysely, PostgresDialect, type PostgresPool, type PostgresPoolClient, sql } from 'kysely'
+import { PostgresDialect, type PostgresPool, sql } from 'kysely'
 import pg from 'pg'
-import { listeners, type Notice, type OpenDatabase, type Query, withoutValues } from './driver.ts'
-import type { Database } from './tables.ts'
-import { readerOf, toParameter } from './values.ts'
+import {
+  type Guard,
+  listeners,
+  type Notice,
+  type OpenDatabase,
+  type Query,
+  unavailable,
+} from './driver.ts'
+import { observable } from './observe.ts'
+import { preparingClient, statementNames } from './postgres-client.ts'
+import { guardPostgres } from './postgres-guard.ts'
+import { connectionsOf } from './postgres-server.ts'
+import { readerOf } from './values.ts'
 
 export interface PostgresOptions {
   url: string
@@ -11,6 +20,10 @@ export interface PostgresOptions {
   poolSize?: number
   /** Milliseconds until a statement is given up; ten seconds unless told. */
   statementTimeout?: number
+  /** Milliseconds until who waits for somebody else's row is turned away. */
+  lockTimeout?: number
+  /** Milliseconds until who waits for a connection, old or new, is turned away. */
+  acquireTimeout?: number
 }
 
 export async function openPostgres(options: PostgresOptions): Promise<OpenDatabase> {
@@ -27,50 +40,92 @@ export async function openPostgres(options: PostgresOptions): Promise<OpenDataba
 
 type Way = 'direct' | 'pooler'
 
+/** The server gives a statement up first, and says so; a second later its silence is enough. */
+const grace = 1000
+
+/** So many may wait for each connection: whoever comes after them would wait longer than it is worth. */
+const mostWaiting = 100
+
 async function connectPostgres(options: PostgresOptions, way: Way): Promise<OpenDatabase> {
+  const { poolSize = 10, statementTimeout = 10_000 } = options
+  const { lockTimeout = 1500, acquireTimeout = 2500 } = options
   const queries = listeners<Query>()
   const notices = listeners<Notice>()
-  const pool = new pg.Pool({
+  const connections = connectionsOf(statementTimeout + grace)
+  const settings = {
     connectionString: options.url,
-    max: options.poolSize ?? 10,
-    connectionTimeoutMillis: 5000,
-    idleTimeoutMillis: 30_000,
     keepAlive: true,
     application_name: 'sekisho',
     types: { getTypeParser: readerOf },
+  }
+  const pool = new pg.Pool({
+    ...settings,
+    max: poolSize,
+    connectionTimeoutMillis: acquireTimeout,
+    idleTimeoutMillis: 30_000,
+    onConnect: connections.admit,
     ...(way === 'direct' && {
-      statement_timeout: options.statementTimeout ?? 10_000,
+      statement_timeout: statementTimeout,
+      lock_timeout: lockTimeout,
+      // A node that stands still in the midst of a transaction must not hold its rows for long.
+      idle_in_transaction_session_timeout: statementTimeout + grace,
       options: '-c timezone=UTC',
     }),
   })
   // An idle connection may die with the server; the pool makes a new one, and the process lives on.
   pool.on('error', () => {})
   pool.on('connect', (client) => {
-    // While it is lent, its death is told by the statement under way.
-    client.on('error', () => {})
     client.on('notice', (notice) =>
       notices.tell({ severity: notice.severity ?? 'NOTICE', message: notice.message ?? '' }),
     )
   })
+  let guard: Guard | null = null
   const nameOf = way === 'direct' ? statementNames(500) : () => null
-  const db = new Kysely<Database>({
-    dialect: new PostgresDialect({ pool: preparingPool(pool, nameOf, queries.tell) }),
-  })
+  const { db, observed } = observable(
+    new PostgresDialect({
+      pool: lendingPool(pool, {
+        wrap: (client) =>
+          preparingClient(client, connections.of(client), { nameOf, tell: queries.tell }),
+        check() {
+          if (guard?.trouble() === 'database-away') throw unavailable('The database is away')
+          if (pool.waitingCount >= mostWaiting * poolSize) {
+            throw unavailable('Too many wait for a connection to the database')
+          }
+        },
+      }),
+    }),
+  )
   try {
-    await sql`select 1`.execute(db)
+    await db.connection().execute(async () => {})
   } catch (error) {
+    connections.stop()
     await db.destroy()
     throw error
   }
   return {
     db,
     kind: 'postgres',
+    observed,
+    pool: () => ({
+      size: pool.totalCount,
+      idle: pool.idleCount,
+      limit: poolSize,
+      waiting: pool.waitingCount,
+    }),
     async execute(text) {
       await sql.raw(text).execute(db)
     },
     onQuery: queries.add,
     onNotice: notices.add,
-    close: () => db.destroy(),
+    guard(options) {
+      guard = guardPostgres(settings, connections, options)
+      return guard
+    },
+    async close() {
+      await guard?.stop()
+      await db.destroy()
+      connections.stop()
+    },
   }
 }
 
@@ -78,86 +133,26 @@ function refusesSettings(error: unknown): boolean {
   return error instanceof Error && /unsupported startup parameter/.test(error.message)
 }
 
-/** Names for the first so many texts. A text beyond (lists of every length) is not worth a plan on the server. */
-function statementNames(room: number): (text: string) => string | null {
-  const names = new Map<string, string>()
-  return (text) => {
-    const known = names.get(text)
-    if (known !== undefined) return known
-    if (names.size >= room) return null
-    const name = `s${createHash('sha256').update(text).digest('base64url').slice(0, 22)}`
-    names.set(text, name)
-    return name
-  }
-}
+type Lent = ReturnType<typeof preparingClient>
 
-type NameOf = (text: string) => string | null
-type Tell = (query: Query) => void
-
-/** The pool as Kysely sees it: every statement with parameters is prepared once per connection, under a name. */
-function preparingPool(pool: pg.Pool, nameOf: NameOf, tell: Tell): PostgresPool {
-  const clients = new WeakMap<pg.PoolClient, PostgresPoolClient>()
+/** The pool as Kysely sees it: whoever cannot be served soon is refused at once. */
+function lendingPool(
+  pool: pg.Pool,
+  { wrap, check }: { wrap(client: pg.PoolClient): Lent; check(): void },
+): PostgresPool {
+  const clients = new WeakMap<pg.PoolClient, Lent>()
   return {
     options: pool.options,
     async connect() {
+      check()
       const client = await pool.connect()
       let wrapped = clients.get(client)
       if (!wrapped) {
-        wrapped = preparingClient(client, nameOf, tell)
+        wrapped = wrap(client)
         clients.set(client, wrapped)
       }
       return wrapped
     },
     end: () => pool.end(),
   }
-}
-
-function preparingClient(client: pg.PoolClient, nameOf: NameOf, tell: Tell): PostgresPoolClient {
-  let stale = false
-  let dead = false
-
-  async function send(text: string, parameters: readonly unknown[]) {
-    tell({ sql: text })
-    if (parameters.length === 0) return lastOf(await client.query(text))
-    const values = parameters.map(toParameter)
-    const name = stale ? null : nameOf(text)
-    try {
-      return await client.query(name === null ? { text, values } : { name, text, values })
-    } catch (error) {
-      if (name === null || !planIsStale(error)) throw error
-      // Another version has added a column. This connection's plans are of no more use, and it goes when it is given back.
-      stale = true
-      if (client.getTransactionStatus() !== 'I') throw error
-      return await client.query({ text, values })
-    }
-  }
-
-  async function query(text: string, parameters: readonly unknown[] = []): Promise<unknown> {
-    try {
-      return await send(text, parameters)
-    } catch (error) {
-      dead ||= endsConnection(error)
-      throw withoutValues(error)
-    }
-  }
-
-  return {
-    // Kysely's type also knows cursors, which we have none of.
-    query: query as PostgresPoolClient['query'],
-    release: (destroy) => client.release(stale || dead || destroy),
-  }
-}
-
-/** Several statements in one text give several results; the last one counts. */
-function lastOf<T>(result: T | T[]): T | undefined {
-  return Array.isArray(result) ? result.at(-1) : result
-}
-
-/** What does not come from the server, or says goodbye: the next one in line must not get this connection. */
-function endsConnection(error: unknown): boolean {
-  return !(error instanceof pg.DatabaseError) || error.severity === 'FATAL'
-}
-
-function planIsStale(error: unknown): boolean {
-  return error instanceof Error && error.message === 'cached plan must not change result type'
 }
