@@ -14,6 +14,8 @@ describe('what comes out', () => {
   const cases: [string, unknown][] = [
     [`'2024-03-01 05:29:59.123456+05:30'::timestamptz`, moment],
     [`'2024-02-29 23:59:59.123999'::timestamp`, moment],
+    [`'2024-02-29 23:59:59.123999+00'::timestamptz`, moment],
+    [`'0001-01-01 00:00:00+00'::timestamptz`, new Date('0001-01-01T00:00:00Z')],
     [`'infinity'::timestamptz`, new Date(8.64e15)],
     [`'-infinity'::timestamp`, new Date(-8.64e15)],
     [`'0044-03-15 BC'::timestamp`, new Date('-000043-03-15T00:00:00Z')],

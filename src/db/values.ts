@@ -113,6 +113,11 @@ const timePattern =
 
 /** A timestamp without a zone is UTC: GoTrue stores it so, whatever the zone of this machine. */
 function readTime(text: string): Date {
+  // As a session whose zone is UTC writes nearly all of them; JavaScript reads that much faster than an expression does.
+  if (text.length >= 22 && text.length <= 29 && text[10] === ' ' && text.endsWith('+00')) {
+    const time = new Date(`${text.slice(0, 10)}T${text.slice(11, -3)}Z`)
+    if (!Number.isNaN(time.getTime())) return time
+  }
   if (text === 'infinity') return new Date(lastMoment)
   if (text === '-infinity') return new Date(-lastMoment)
   const match = timePattern.exec(text)

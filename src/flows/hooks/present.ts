@@ -7,14 +7,18 @@ import type { Factor, Json, User } from '../../model/user.ts'
 export function goTime(date: Date): string {
   // A ban without end has a year that no client can read.
   if (date.getUTCFullYear() > 9999) return '9999-12-31T23:59:59Z'
-  return date.toISOString().replace(/\.?0+Z$/, 'Z')
+  const text = date.toISOString()
+  return date.getUTCMilliseconds() === 0 ? `${text.slice(0, -5)}Z` : text.replace(/0+Z$/, 'Z')
 }
 
 /** Leaves out what is null. */
 export function times(values: Record<string, Date | null>): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(values).flatMap(([name, date]) => (date === null ? [] : [[name, goTime(date)]])),
-  )
+  const texts: Record<string, string> = {}
+  for (const name in values) {
+    const date = values[name] ?? null
+    if (date !== null) texts[name] = goTime(date)
+  }
+  return texts
 }
 
 /** In lists GoTrue does not load identities: `null`. */
