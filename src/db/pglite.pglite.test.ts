@@ -50,7 +50,7 @@ test('a directory that was left half unpacked is laid out anew', async () => {
     expect(rows).toEqual([{ time }])
     await database.close()
   }
-  expect(await readdir(dataDir)).toEqual(['database'])
+  expect((await readdir(dataDir)).sort()).toEqual(['database', 'database.files'])
 })
 
 test('a second process is refused while the first has it open', async () => {

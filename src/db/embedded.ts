@@ -1,0 +1,119 @@
+import { mkdir, open, rename } from 'node:fs/promises'
+import type { PGlite } from '@electric-sql/pglite'
+import { damaged, examine, keepFiles, missingFiles } from './damage.ts'
+import type { OpenDatabase } from './driver.ts'
+import { type Disk, type Durability, durable } from './durable.ts'
+import { lockDirectory } from './lock.ts'
+import { connectPGlite, loadEngine } from './pglite.ts'
+
+export interface PGliteDirectoryOptions {
+  dataDir: string
+  /** How long a commit may wait for the disk, in milliseconds; one second unless told, 0: not at all. */
+  syncDelay?: number
+  disk?: Disk
+}
+
+export type LayOut = (dataDir: string) => Promise<void>
+
+/**
+ * Only one process may have the directory open: the second is told which one has it (`DataDirectoryInUse`). Where there
+ * never was anything, `layOut` makes the database; what is damaged is left as it is (`DamagedDirectory`).
+ */
+export async function openPGliteDirectory(
+  options: PGliteDirectoryOptions,
+  layOut: LayOut,
+): Promise<OpenDatabase> {
+  const { dataDir, syncDelay = 1000, disk } = options
+  await mkdir(dataDir, { recursive: true, mode: 0o700 })
+  const lock = await lockDirectory(dataDir)
+  try {
+    const database = `${dataDir}/database`
+    const isFresh = (await examine(dataDir)) === 'new'
+    if (isFresh) await layOut(database)
+    const durability = await durable(database, {
+      delay: syncDelay,
+      isFresh,
+      ...(disk === undefined ? {} : { disk }),
+    })
+    const engine = await start(dataDir, durability)
+    durability.begin()
+    const stop = keepCheckpoints(engine)
+    return connectPGlite(engine, async () => {
+      stop()
+      await durability.end()
+      await keepFiles(dataDir, writeWhole)
+      await lock.release()
+    })
+  } catch (error) {
+    await lock.release()
+    throw error
+  }
+}
+
+async function start(dataDir: string, { filesystem, startParams }: Durability): Promise<PGlite> {
+  const { PGlite } = await loadEngine()
+  const said: string[] = []
+  const onStderr = (text: string) => said.push(text) > 0
+  let engine: PGlite
+  try {
+    engine = await PGlite.create({ fs: filesystem, startParams, onStderr })
+  } catch (cause) {
+    throw await unopened(dataDir, said, cause)
+  }
+  try {
+    const { rows } = await engine.query<{ path: string }>(storedRelations)
+    const paths = rows.map(({ path }) => path)
+    const missing = await missingFiles(`${dataDir}/database`, paths)
+    if (missing.length === 0) return engine
+    throw await damaged(dataDir, missing)
+  } catch (error) {
+    await engine.close().catch(() => {})
+    throw error
+  }
+}
+
+const storedRelations = `
+  select pg_relation_filepath(oid) as path from pg_class
+  where relkind in ('r', 'i', 'S', 't', 'm') and pg_relation_filepath(oid) is not null`
+
+async function unopened(dataDir: string, said: string[], cause: unknown): Promise<Error> {
+  const lines = said.join('\n').split('\n')
+  const reason =
+    lines.findLast((line) => /PANIC|FATAL|ERROR/.test(line)) ??
+    lines.findLast((line) => line !== '')
+  if (/No space left/.test(reason ?? '')) {
+    return new Error(`The disk of ${dataDir} is full: the database cannot be opened.`, { cause })
+  }
+  const what = reason?.replace(/^.*?(PANIC|FATAL|ERROR):\s*/, '') ?? String(cause)
+  return damaged(dataDir, [`Postgres cannot open it (${what})`], { cause })
+}
+
+/** Nothing makes checkpoints by itself here, and without them the log would grow for as long as the process lives. */
+function keepCheckpoints(engine: PGlite): () => void {
+  let minutes = 0
+  const timer = setInterval(() => {
+    minutes += 1
+    checkpoint(engine, minutes % 5 === 0 ? 65_536 : 32 * 1024 * 1024).catch(() => {})
+  }, 60_000)
+  timer.unref()
+  return () => clearInterval(timer)
+}
+
+async function checkpoint(engine: PGlite, mostBytes: number): Promise<void> {
+  if (engine.closed) return
+  const { rows } = await engine.query<{ bytes: number }>(`
+    select (pg_current_wal_insert_lsn() - redo_lsn)::float8 as bytes from pg_control_checkpoint()`)
+  if ((rows[0]?.bytes ?? 0) > mostBytes) await engine.exec('checkpoint')
+}
+
+/** Whole and on the disk, or as it was. */
+async function writeWhole(path: string, text: string): Promise<void> {
+  const file = await open(`${path}.new`, 'w', 0o600)
+  try {
+    await file.writeFile(text)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  await rename(`${path}.new`, path)
+}
