@@ -3,6 +3,7 @@ import type { PostgresPoolClient } from 'kysely'
 import pg from 'pg'
 import { type Query, withoutDeadline, withoutValues } from './driver.ts'
 import type { Connection } from './postgres-server.ts'
+import { type Prepared, runPrepared } from './statement.ts'
 import { toParameter } from './values.ts'
 
 export type NameOf = (text: string) => string | null
@@ -26,8 +27,15 @@ export function preparingClient(
   connection: Connection,
   { nameOf, tell }: { nameOf: NameOf; tell(query: Query): void },
 ): PostgresPoolClient {
+  const prepared = new Map<string, Prepared>()
   let stale = false
   let death: unknown = null
+
+  function preparedAs(name: string, text: string): Prepared {
+    const known = prepared.get(name) ?? { name, text, columns: null }
+    prepared.set(name, known)
+    return known
+  }
 
   async function send(text: string, parameters: readonly unknown[]) {
     tell({ sql: text })
@@ -38,7 +46,9 @@ export function preparingClient(
     const values = parameters.map(toParameter)
     const name = stale ? null : nameOf(text)
     try {
-      return await client.query(name === null ? { text, values } : { name, text, values })
+      return await (name === null
+        ? client.query({ text, values })
+        : runPrepared(client, preparedAs(name, text), values))
     } catch (error) {
       if (name === null || !planIsStale(error)) throw error
       // Another version has added a column. This connection's plans are of no more use, and it goes when it is given back.

@@ -31,6 +31,33 @@ test('a statement with parameters is prepared once under a name', async () => {
   expect(await preparedTexts(database)).toEqual(['select $1::int as id'])
 })
 
+test('a prepared statement that failed is good for the next values', async () => {
+  const database = await openOne()
+  const read = (text: string | null) => sql`select ${text}::int as number`.execute(database.db)
+  for (let twice = 0; twice < 2; twice += 1) {
+    await expect(read('ünï')).rejects.toMatchObject({ code: '22P02' })
+    expect((await read('7')).rows).toEqual([{ number: 7 }])
+    expect((await read(null)).rows).toEqual([{ number: null }])
+  }
+  const divide = (by: number) => sql`select 6 / ${by}::int as number`.execute(database.db)
+  expect((await divide(2)).rows).toEqual([{ number: 3 }])
+  await expect(divide(0)).rejects.toMatchObject({ code: '22012' })
+  expect((await divide(3)).rows).toEqual([{ number: 2 }])
+})
+
+test('a prepared statement without columns tells each time how many rows it changed', async () => {
+  const database = await openOne()
+  await home.execute('create table public.counted (name text)')
+  const add = (names: string[]) =>
+    sql`insert into public.counted select unnest(${names}::text[])`.execute(database.db)
+  expect((await add(['a', '字', ''])).numAffectedRows).toBe(3n)
+  expect((await add([])).numAffectedRows).toBe(0n)
+  const { rows } = await sql`select name from public.counted where name <> ${''}`.execute(
+    database.db,
+  )
+  expect(rows).toEqual([{ name: 'a' }, { name: '字' }])
+})
+
 test('names run out, and statements still run', async () => {
   const database = await openOne()
   for (let length = 1; length <= 510; length++) {
