@@ -17,6 +17,7 @@ const atOnce = 8
 const poolSize = 10
 const repeats = 5
 const code = '424242'
+const nobody = { client: { ip: null, userAgent: null } }
 
 /** What is asked, once for every user. Between the turns `begin` puts the rows back. */
 interface Story {
@@ -119,7 +120,7 @@ async function turn(works: readonly (() => Promise<void>)[]): Promise<Turn> {
 
 async function stories(app: Page, pool: pg.Pool): Promise<Story[]> {
   const emails = Array.from({ length: users }, (_, index) => `user${index}@example.com`)
-  const hash = await hashPassword(password)
+  const hash = await hashPassword(nobody, password)
   await fill(pool, emails, hash)
   const ask =
     (path: string, init: RequestInit): Ask =>
@@ -160,7 +161,8 @@ async function stories(app: Page, pool: pg.Pool): Promise<Story[]> {
       requests: signIns,
       begin: nothing,
       async least() {
-        if (!(await passwordMatches(password, hash))) throw new Error('The hash does not match.')
+        if (!(await passwordMatches(nobody, password, hash)))
+          throw new Error('The hash does not match.')
       },
     },
     { name: 'user', ...(await replayed(pool, readings, nothing)) },
@@ -199,7 +201,7 @@ async function recording(ask: Ask): Promise<Statement[]> {
   const { query } = pg.Client.prototype
   // biome-ignore lint/suspicious/noExplicitAny: the driver's method has a dozen signatures.
   pg.Client.prototype.query = function (this: pg.Client, first: any, ...rest: any[]): any {
-    if (typeof first?.submit !== 'function') {
+    if (typeof (first?.text ?? first) === 'string') {
       const { text = first, values = rest[0], name } = first
       statements.push({ text, values, ...(name === undefined ? {} : { name }) })
     }

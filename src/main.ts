@@ -92,6 +92,7 @@ export function createGotrueApp(ctx: Context): Hono<Env> {
 function begin(app: Hono<Env>, ctx: Context): void {
   app.use(async (c, next) => {
     const requestId = ctx.random.uuid()
+    const request = c.req.raw
     const peer = c.env?.incoming?.socket?.remoteAddress ?? null
     c.set('requestId', requestId)
     c.set('ctx', {
@@ -100,6 +101,7 @@ function begin(app: Hono<Env>, ctx: Context): void {
       client: {
         ip: ipOf(c, ctx.config, peer),
         userAgent: c.req.header('user-agent') ?? null,
+        isGone: () => request.signal.aborted,
       },
     })
     const began = performance.now()

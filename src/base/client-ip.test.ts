@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { clientIp, namedIp, parseProxyTrust } from './client-ip.ts'
+import { clientIp, namedIp, networkOf, parseProxyTrust } from './client-ip.ts'
 
 const nobody = parseProxyTrust('')
 
@@ -48,4 +48,17 @@ test.each([
   ['1', undefined, null],
 ])('trusting %j, a header that names %s means %s', (trust, header, expected) => {
   expect(namedIp('10.0.0.1', header, parseProxyTrust(trust))).toBe(expected)
+})
+
+test('a network of IPv6 is one client, however its addresses are written (K2)', () => {
+  const spellings = [
+    ...['2001:db8::1', '2001:0db8:0:0:0:0:0:1', '2001:DB8::0001', '2001:db8:0000::0:1'],
+    ...['2001:db8::ffff:1.2.3.4', '2001:db8:0:0:ffff:ffff:ffff:ffff', '2001:db8::'],
+  ]
+  for (const ip of spellings) expect(networkOf(ip)).toBe('2001:db8:0:0::/64')
+  expect(networkOf('2001:db8:0:1::1')).toBe('2001:db8:0:1::/64')
+  expect(networkOf('::1')).toBe('0:0:0:0::/64')
+  expect(networkOf('1:2:3:4:5:6:7:8')).toBe('1:2:3:4::/64')
+  expect(networkOf('192.0.2.1')).toBe('192.0.2.1')
+  expect(networkOf(null)).toBe('nowhere')
 })

@@ -68,6 +68,20 @@ export function namedIp(
   return isBelieved ? bareAddress(first.trim()) : null
 }
 
+/**
+ * Whom an address stands for, where something is counted or shared by client: of IPv6 the network of 64 bits, since that much
+ * is one customer's, and one spelling of it.
+ */
+export function networkOf(ip: string | null): string {
+  if (ip === null) return 'nowhere'
+  if (isIP(ip) !== 6) return ip
+  const [head = '', tail] = new URL(`http://[${ip}]`).hostname.slice(1, -1).split('::')
+  const groups = head.split(':').filter(Boolean)
+  const after = (tail ?? '').split(':').filter(Boolean)
+  const zeros = Array<string>(tail === undefined ? 0 : 8 - groups.length - after.length).fill('0')
+  return `${[...groups, ...zeros, ...after].slice(0, 4).join(':')}::/64`
+}
+
 function isIn(list: BlockList, address: string): boolean {
   const family = familyOf(address)
   return family !== null && list.check(address, family)

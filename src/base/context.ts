@@ -20,6 +20,8 @@ export type Actor =
 export interface Client {
   ip: string | null
   userAgent: string | null
+  /** Whether nobody waits for the answer any more. */
+  isGone?(): boolean
 }
 
 /** What the code may reach inside a transaction. It has no `fetch`: mail in a transaction does not compile. */

@@ -7,19 +7,20 @@ const form =
 /** A hash may come from an import: its memory and work are bounded before any is used. */
 const memoryLimit = 128 * 1024 * 1024
 
-export function isFirebaseScrypt(hash: string): boolean {
-  return form.test(hash)
+/** What scrypt is told; null for a hash of another form, or one that costs more than we give. */
+export function firebaseScryptCost(hash: string): { N: number; r: number; p: number } | null {
+  const [, memory, rounds, lanes] = form.exec(hash) ?? []
+  const cost = { N: 2 ** Number(memory), r: Number(rounds), p: Number(lanes) }
+  const isBearable =
+    cost.N > 1 && cost.r > 0 && cost.p > 0 && cost.p <= 4 && 128 * cost.N * cost.r <= memoryLimit
+  return isBearable ? cost : null
 }
 
 /** Whether the project's key, enciphered under what scrypt makes of the password, is the hash. */
 export function firebaseScryptMatches(password: string, hash: string): boolean {
-  const [, memory, rounds, lanes, separator = '', key = '', salt = '', wanted = ''] =
-    form.exec(hash) ?? []
-  const cost = { N: 2 ** Number(memory), r: Number(rounds), p: Number(lanes) }
-  const needed = 128 * cost.N * cost.r
-  if (!(cost.N > 1 && cost.r > 0 && cost.p > 0 && cost.p <= 4 && needed <= memoryLimit)) {
-    return false
-  }
+  const cost = firebaseScryptCost(hash)
+  if (cost === null) return false
+  const [separator = '', key = '', salt = '', wanted = ''] = form.exec(hash)?.slice(4) ?? []
   const salted = Buffer.concat([Buffer.from(salt, 'base64'), Buffer.from(separator, 'base64')])
   const derived = scryptSync(password, salted, 32, { ...cost, maxmem: 2 * memoryLimit })
   const cipher = createCipheriv('aes-256-ctr', derived, Buffer.alloc(16))

@@ -1,92 +1,71 @@
-import { Worker } from 'node:worker_threads'
-import { Fault } from './fault.ts'
-import { isFirebaseScrypt } from './firebase-scrypt.ts'
+import { availableParallelism } from 'node:os'
+import { networkOf } from './client-ip.ts'
+import type { Tx } from './context.ts'
+import { costOf, parameters } from './password-cost.ts'
+import { createPool, type Outcome, type PoolFigures, type Work } from './password-pool.ts'
 
-export type PasswordJob =
-  | { id: number; kind: 'hash'; password: string }
-  | { id: number; kind: 'verify'; password: string; hash: string }
-
-export type PasswordAnswer =
-  | { id: number; hash: string }
-  | { id: number; matches: boolean }
-  | { id: number; error: string }
-
-/** Beyond this many waiting jobs (about a second of work) a sign-in is refused, so that a flood cannot pile up. */
-const queueLimit = 128
+/** Who wants to know: clients take turns, and nothing is hashed for one who is gone. */
+export type Asker = Pick<Tx, 'client'>
 
 /**
- * One worker thread hashes for the whole process, one job at a time: more at once is slower (measured), and libuv's
- * shared pool would starve every signature. Started with the first password, it does not keep the process alive.
+ * One pool for the whole process, with a core left for everything else: more hashes at once than cores are slower (measured),
+ * and libuv's shared pool would starve every signature.
  */
-let worker: Worker | null = null
-const waiting = new Map<
-  number,
-  { resolve(answer: PasswordAnswer): void; reject(error: Error): void }
->()
-let nextId = 1
-
-function startedWorker(): Worker {
-  if (worker !== null) return worker
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
-  const started = new Worker(new URL(`./password-worker.${extension}`, import.meta.url))
-  started.unref()
-  started.on('message', (answer: PasswordAnswer) => {
-    waiting.get(answer.id)?.resolve(answer)
-    waiting.delete(answer.id)
-    if (waiting.size === 0) started.unref()
-  })
-  started.on('error', (error) => {
-    worker = null
-    for (const { reject } of waiting.values()) reject(error)
-    waiting.clear()
-  })
-  worker = started
-  return started
-}
-
-type Work = { kind: 'hash'; password: string } | { kind: 'verify'; password: string; hash: string }
-
-async function ask(work: Work): Promise<PasswordAnswer> {
-  if (waiting.size >= queueLimit) throw new Fault('overloaded', { retryAfterSeconds: 1 })
-  const thread = startedWorker()
-  thread.ref()
-  const id = nextId++
-  const answer = await new Promise<PasswordAnswer>((resolve, reject) => {
-    waiting.set(id, { resolve, reject })
-    thread.postMessage({ id, ...work } satisfies PasswordJob)
-  })
-  if ('error' in answer) throw new Error(`The password worker failed: ${answer.error}`)
-  return answer
-}
+const pool = createPool({
+  program: new URL(
+    `./password-worker.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`,
+    import.meta.url,
+  ),
+  size: Math.max(1, availableParallelism() - 1),
+})
 
 /** An argon2id hash in PHC form, salted. Throws `overloaded` when too many wait. */
-export async function hashPassword(password: string): Promise<string> {
-  const answer = await ask({ kind: 'hash', password })
-  if (!('hash' in answer)) throw new Error('The password worker gave no hash.')
-  return answer.hash
+export async function hashPassword(asker: Asker, password: string): Promise<string> {
+  const outcome = await ask(asker, { kind: 'hash', password }, 1)
+  if (!('hash' in outcome)) throw new Error('The password worker gave no hash.')
+  return outcome.hash
 }
 
 /**
  * Whether the password is the one that was hashed (argon2id, argon2i, bcrypt, Firebase's scrypt). Without a hash it costs as
- * much time and answers false, so that an unknown account looks like a wrong password.
+ * much time and answers false, so that an unknown account looks like a wrong password. Throws `overloaded` when too many wait.
  */
-export async function passwordMatches(password: string, hash: string | null): Promise<boolean> {
-  const answer = await ask({ kind: 'verify', password, hash: hash || decoy })
-  return 'matches' in answer && answer.matches && Boolean(hash)
+export async function passwordMatches(
+  asker: Asker,
+  password: string,
+  hash: string | null,
+): Promise<boolean> {
+  const cost = costOf(hash || decoy)
+  const known = cost === null ? decoy : hash || decoy
+  const outcome = await ask(asker, { kind: 'verify', password, hash: known }, cost ?? 1)
+  return 'matches' in outcome && outcome.matches && known === hash
+}
+
+/** Throws `overloaded` where a password would be refused anyway: before anything else is done for it. */
+export function refuseWhenHashingIsBusy({ client }: Asker): void {
+  pool.refuseWhenBusy(networkOf(client.ip), 1)
+}
+
+async function ask({ client }: Asker, work: Work, cost: number): Promise<Outcome> {
+  const outcome = await pool.run({ work, key: networkOf(client.ip), cost, client })
+  if ('error' in outcome) throw new Error(`The password worker failed: ${outcome.error}`)
+  return outcome
 }
 
 /** Whether a hash should be replaced at the next sign-in: it was made by another scheme or with other costs. */
 export function isOutdated(hash: string): boolean {
-  return !/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/.test(hash)
+  const { memoryCost, timeCost, parallelism } = parameters
+  return !hash.startsWith(`$argon2id$v=19$m=${memoryCost},t=${timeCost},p=${parallelism}$`)
 }
 
-/** Whether we can verify a hash of this form at all. */
+/** Whether we can verify a hash of this form, and would: what costs too much is never tried. */
 export function isKnownHash(hash: string): boolean {
-  return (
-    /^\$argon2(id|i)\$v=\d+\$/.test(hash) ||
-    /^\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}$/.test(hash) ||
-    isFirebaseScrypt(hash)
-  )
+  return costOf(hash) !== null
+}
+
+/** What waits and what was refused, for the metrics. */
+export function passwordQueue(): PoolFigures {
+  return pool.figures()
 }
 
 // An argon2id hash of a random value that nobody knows, with the current parameters.

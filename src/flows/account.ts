@@ -172,15 +172,15 @@ async function checkNewPassword(
   const presentHash = passwordHashOf(ctx, user)
   if (updatePasswordRequireCurrentPassword && presentHash !== null && !wasProved) {
     if (!currentPassword) throw new Fault('current_password_required')
-    if (!(await passwordMatches(currentPassword, presentHash))) {
+    if (!(await passwordMatches(ctx, currentPassword, presentHash))) {
       throw new Fault('current_password_invalid')
     }
   }
-  if (presentHash !== null && (await passwordMatches(password ?? '', presentHash))) {
+  if (presentHash !== null && (await passwordMatches(ctx, password ?? '', presentHash))) {
     throw new Fault('same_password')
   }
   const proof = needsProof ? await proofOfNonce(ctx, user, nonce) : null
-  return { hash: await hashPassword(password ?? ''), proof }
+  return { hash: await hashPassword(ctx, password ?? ''), proof }
 }
 
 /** Every other session ends, and every code and link that waits: somebody else may hold one. */

@@ -174,7 +174,7 @@ async function passwordOf(
   if (found !== null || order.type !== 'signup' || type !== 'signup') return null
   if (order.password === '') throw new Fault('password_required')
   await checkPasswordRules(ctx, order.password)
-  return hashPassword(order.password)
+  return hashPassword(ctx, order.password)
 }
 
 function eventOf(ctx: Tx, type: LinkType, user: User): NewEvent {

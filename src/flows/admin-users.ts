@@ -60,7 +60,7 @@ export async function createUserByAdmin(ctx: Context, input: AdminUserInput): Pr
   }
   const id = checkId(input.id)
   const bannedUntil = banOf(ctx, input.banDuration)
-  const passwordHash = await hashOf(input)
+  const passwordHash = await hashOf(ctx, input)
   const { audience, databaseRole, emailConfirm, phoneConfirm } = input
   const providers = [...(email === null ? [] : ['email']), ...(phone === null ? [] : ['phone'])]
   const provider = providers[0] ?? 'email'
@@ -142,7 +142,7 @@ function banOf(ctx: Tx, duration: string): Date | null | undefined {
   return until
 }
 
-async function hashOf({ password, passwordHash }: AdminUserInput): Promise<string | null> {
+async function hashOf(ctx: Tx, { password, passwordHash }: AdminUserInput): Promise<string | null> {
   if (passwordHash !== '') {
     if (!isKnownHash(passwordHash) || passwordHash.length > 255) {
       throw new Fault('input_invalid', { problem: 'password-hash' })
@@ -153,7 +153,7 @@ async function hashOf({ password, passwordHash }: AdminUserInput): Promise<strin
   if (Buffer.byteLength(password) > maxPasswordBytes) {
     throw new Fault('password_too_long', { max: maxPasswordBytes })
   }
-  return hashPassword(password)
+  return hashPassword(ctx, password)
 }
 
 /** Changes a user at once: nobody is asked to confirm. A new password signs them out everywhere. */
@@ -167,7 +167,7 @@ export async function updateUserByAdmin(
   const phone = input.phone === '' ? null : checkPhone(input.phone)
   if (input.password) await checkPasswordRules(ctx, input.password)
   const bannedUntil = banOf(ctx, input.banDuration)
-  const passwordHash = await hashOf(input)
+  const passwordHash = await hashOf(ctx, input)
   const { userMetadata, appMetadata } = input
   const change: UserChange = {
     email: email ?? undefined,

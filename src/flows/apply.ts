@@ -295,7 +295,7 @@ async function planPerson(ctx: Context, input: Person): Promise<(ctx: Tx) => Pro
   })
   const found = await findPerson(ctx, who)
   if (found === null) {
-    const prepared = await prepare(input)
+    const prepared = await prepare(ctx, input)
     return async (ctx) => result(await writePerson(ctx, prepared), 'created')
   }
   const change: UserChange = await planChange(ctx, found, input)

@@ -190,7 +190,7 @@ export async function choosePassword(
 ): Promise<Next> {
   const proof = proofOf(interaction, purpose)
   checkNewPassword(ctx.config, password, proof.email)
-  const passwordHash = await hashPassword(password)
+  const passwordHash = await hashPassword(ctx, password)
   const account = { email: proof.email, passwordHash }
   return withApproval(ctx, (approval) =>
     transaction(ctx, async (ctx) => {

@@ -71,12 +71,15 @@ interface Prepared extends Omit<Person, 'password'> {
 
 /** What an administrator says is taken as verified. Throws `email_exists`, `phone_exists`, `username_exists`, `conflict`. */
 export async function createPerson(ctx: Context, input: Person): Promise<User> {
-  const prepared = await prepare(input)
+  const prepared = await prepare(ctx, input)
   return transaction(ctx, (ctx) => writePerson(ctx, prepared))
 }
 
-export async function prepare({ password, ...rest }: Person): Promise<Prepared> {
-  return { ...rest, passwordHash: password === undefined ? null : await hashPassword(password) }
+export async function prepare(ctx: Tx, { password, ...rest }: Person): Promise<Prepared> {
+  return {
+    ...rest,
+    passwordHash: password === undefined ? null : await hashPassword(ctx, password),
+  }
 }
 
 export async function writePerson(ctx: Tx, person: Prepared): Promise<User> {
@@ -135,8 +138,8 @@ export async function planChange(ctx: Tx, user: User, input: Person): Promise<Us
     change.bannedUntil = input.isSuspended ? endOfTime : null
   }
   const hash = passwordHashOf(ctx, user)
-  if (input.password !== undefined && !(await passwordMatches(input.password, hash))) {
-    change.passwordHash = await hashPassword(input.password)
+  if (input.password !== undefined && !(await passwordMatches(ctx, input.password, hash))) {
+    change.passwordHash = await hashPassword(ctx, input.password)
   }
   return change
 }

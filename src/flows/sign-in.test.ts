@@ -14,7 +14,7 @@ async function withAnn(environment?: Record<string, string>) {
   const ann = await createUser(made.ctx, {
     email: 'ann@example.com',
     emailVerified: true,
-    passwordHash: await hashPassword('correct horse'),
+    passwordHash: await hashPassword(made.ctx, 'correct horse'),
   })
   return { ...made, ann }
 }

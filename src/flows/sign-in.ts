@@ -1,6 +1,11 @@
 import { type Context, transaction } from '../base/context.ts'
 import { Fault } from '../base/fault.ts'
-import { hashPassword, isOutdated, passwordMatches } from '../base/password.ts'
+import {
+  hashPassword,
+  isOutdated,
+  passwordMatches,
+  refuseWhenHashingIsBusy,
+} from '../base/password.ts'
 import { hour, minute } from '../base/time.ts'
 import { refusedFor, take } from '../model/limit.ts'
 import type { Session } from '../model/session.ts'
@@ -38,12 +43,13 @@ export async function signInWithPassword(
   const { password, applicationId } = credentials
   const identifier = byEmail ? normalEmail(credentials.email) : credentials.phone
   refuseGuesser(ctx, identifier)
+  refuseWhenHashingIsBusy(ctx)
   const user = byEmail
     ? await findUserByEmail(ctx, identifier)
     : await findUserByPhone(ctx, identifier)
   // An unknown address costs as much time as a wrong password.
   const hash = passwordHashOf(ctx, user)
-  const matches = await passwordMatches(password, hash)
+  const matches = await passwordMatches(ctx, password, hash)
   const known = hash === null ? null : user
   if (known !== null) refuseBanned(ctx, known)
   if (known === null || !matches) await countGuess(ctx, identifier)
@@ -53,7 +59,7 @@ export async function signInWithPassword(
   if ((byEmail ? user.emailVerifiedAt : user.phoneVerifiedAt) === null) {
     throw new Fault(byEmail ? 'email_not_confirmed' : 'phone_not_confirmed')
   }
-  const fresh = isOutdated(hash) ? await hashPassword(password) : null
+  const fresh = isOutdated(hash) ? await hashPassword(ctx, password) : null
   const session = await transaction(ctx, async (ctx) => {
     if (fresh !== null)
       await replacePasswordHash(ctx, user.id, { from: user.passwordHash ?? '', to: fresh })

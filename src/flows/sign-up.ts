@@ -57,13 +57,13 @@ export async function signUp(ctx: Context, request: SignUpRequest): Promise<Sign
     if (challenge !== null) throw new Fault('input_invalid', { problem: 'phone-with-challenge' })
     const phone = checkSignUpPhone(ctx, request.phone)
     // Whether the number is known or not, the answer takes as long.
-    const passwordHash = await hashPassword(password)
+    const passwordHash = await hashPassword(ctx, password)
     return withApproval(ctx, (approval) =>
       signUpByPhone(ctx, { ...request, phone, channel, passwordHash, approval }),
     )
   }
   const email = checkSignUpEmail(ctx, request.email)
-  const passwordHash = await hashPassword(password)
+  const passwordHash = await hashPassword(ctx, password)
   return withApproval(ctx, (approval) =>
     signUpByEmail(ctx, { ...request, email, passwordHash, approval }),
   )

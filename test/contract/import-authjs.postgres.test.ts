@@ -146,7 +146,10 @@ test('a password that was kept beside the user signs in at the other doors', asy
     id: from.shape.id(1),
     email: 'ann@example.com',
     email_verified: verified,
-    password: await hashPassword('correct horse battery'),
+    password: await hashPassword(
+      { client: { ip: null, userAgent: null } },
+      'correct horse battery',
+    ),
   })
   const { ctx, adapter, take } = await target()
   await take(from.url)

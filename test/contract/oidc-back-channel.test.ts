@@ -219,7 +219,7 @@ describe('a session that ends', () => {
     async (way) => {
       const at = await club()
       const password = 'correct horse battery'
-      const who = await person(at, { passwordHash: await hashPassword(password) })
+      const who = await person(at, { passwordHash: await hashPassword(at.scene.ctx, password) })
       const shop = await at.tokens(who, 'shop')
       // Twice at the wiki: it is told once.
       await at.tokens(who, 'wiki')

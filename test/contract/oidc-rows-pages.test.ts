@@ -49,7 +49,7 @@ async function stage() {
       signIn: { methods: [{ identifier: 'email', ...byPassword }] },
     }),
   )
-  const ann = await person(at, { passwordHash: await hashPassword(password) })
+  const ann = await person(at, { passwordHash: await hashPassword(ctx, password) })
   at.scene.pass(1000)
   return { ...at, ann }
 }

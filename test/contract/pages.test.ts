@@ -21,7 +21,7 @@ async function makeUser(
   scene: World,
   { verified = true, withPassword = true } = {},
 ): Promise<string> {
-  const passwordHash = withPassword ? await hashPassword(password) : null
+  const passwordHash = withPassword ? await hashPassword(scene.ctx, password) : null
   const user = await createUser(scene.ctx, { email, emailVerified: verified, passwordHash })
   return user.id
 }

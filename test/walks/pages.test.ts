@@ -48,7 +48,7 @@ async function stage(): Promise<Stage> {
   await createUser(scene.ctx, {
     email,
     emailVerified: true,
-    passwordHash: await hashPassword(password),
+    passwordHash: await hashPassword(scene.ctx, password),
   })
   return { scene, url, close: () => servers.map((server) => server.close()) }
 }

@@ -80,7 +80,7 @@ async function stage(): Promise<Stage> {
       signIn: { methods: [{ identifier: 'email', ...byPassword }] },
     }),
   )
-  const passwordHash = await hashPassword(password)
+  const passwordHash = await hashPassword(scene.ctx, password)
   const user = await createUser(scene.ctx, {
     email,
     emailVerified: true,
