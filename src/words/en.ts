@@ -217,6 +217,7 @@ export const en = {
     tooMany: 'Too many tries. Wait {wait}, or use another way to sign in.',
     codeExhausted: 'Too many tries with this code. Send a new one.',
     mailTooSoon: 'We have just sent several mails. Wait {wait} before you ask for another.',
+    unavailable: 'Sign-in cannot answer right now. Try again in a moment.',
     busy: 'Many people are signing in right now. Nothing was changed. Try again in a minute.',
     mailFailed: 'We could not send the mail. Nothing was changed. Try again in a minute.',
     accountOff: 'This account is turned off. Ask the people who run {app}.',

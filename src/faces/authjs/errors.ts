@@ -1,6 +1,6 @@
 import type { Context as HonoContext } from 'hono'
 import { type FaultCode, isFault } from '../../base/fault.ts'
-import { second } from '../../base/time.ts'
+import { secondsToWait } from '../../base/unavailable.ts'
 
 type Status = 400 | 401 | 403 | 404 | 409 | 413 | 429 | 500 | 502 | 503
 
@@ -14,6 +14,10 @@ const bad: Said = { status: 400, message: 'The request is not understood.' }
 const taken: Said = { status: 409, message: 'This exists already.' }
 const denied: Said = { status: 403, message: 'This is not allowed.' }
 const busy: Said = { status: 503, message: 'Too much to do right now. Try again in a moment.' }
+const away: Said = {
+  status: 503,
+  message: 'The service cannot answer right now. Try again in a moment.',
+}
 const often: Said = { status: 429, message: 'Too many tries. Wait before the next.' }
 const ours: Said = { status: 500, message: 'Something went wrong on our side.' }
 
@@ -21,7 +25,7 @@ const said: Record<FaultCode, Said> = {
   input_invalid: { status: 400, message: 'The request is not understood.' },
   not_found: { status: 404, message: 'There is no such thing here.' },
   conflict: { status: 409, message: 'This exists already.' },
-  unavailable: busy,
+  unavailable: away,
   overloaded: busy,
   invalid_credentials: denied,
   user_not_found: { status: 404, message: 'There is no such user.' },
@@ -166,9 +170,7 @@ export function answerError(c: HonoContext, error: unknown): Response {
   const { status, ...body } = present(error)
   c.header('cache-control', 'no-store')
   if (status === 401) c.header('www-authenticate', 'Basic realm="authjs", charset="UTF-8"')
-  const retryAfter = isFault(error) ? error.details.retryAfter : undefined
-  if (typeof retryAfter === 'number') {
-    c.header('retry-after', String(Math.ceil(retryAfter / second)))
-  }
+  const wait = secondsToWait(error)
+  if (wait !== null) c.header('retry-after', String(wait))
   return c.json(body, status)
 }

@@ -3,6 +3,7 @@ import { readBasic } from '../../base/basic.ts'
 import type { Context } from '../../base/context.ts'
 import { Fault } from '../../base/fault.ts'
 import { type Env, readText } from '../../base/http.ts'
+import { asFault } from '../../base/unavailable.ts'
 import { authenticateAdapter } from '../../flows/authenticate-adapter.ts'
 import { adapterOver } from './adapter.ts'
 import { answerError, present } from './errors.ts'
@@ -40,9 +41,10 @@ export function authjs(): Hono<Env> {
     throw new Fault('not_found', { what: 'method' })
   })
 
-  app.onError((error, c) => {
+  app.onError((thrown, c) => {
     const ctx = c.get('ctx')
-    if (present(error).status === 500) {
+    const error = asFault(thrown)
+    if (present(error).status >= 500) {
       ctx.log.error({ err: error }, 'A request of an Auth.js adapter failed.')
     }
     return answerError(c, error)

@@ -1,7 +1,7 @@
 import { isFault } from '../../base/fault.ts'
 import {
-  isConnectionError,
   isForeignKeyViolation,
+  isUnavailable,
   isUniqueViolation,
   sqlState,
 } from '../../base/sql-error.ts'
@@ -20,7 +20,7 @@ export function told(error: unknown): unknown {
   if (isUniqueViolation(error)) return faultOf('conflict')
   // The only rows that ours refer to, and that may be missing, are users.
   if (isForeignKeyViolation(error)) return faultOf('user_not_found')
-  if (isConnectionError(error)) return new AdapterUnavailable('unavailable', { cause: error })
+  if (isUnavailable(error)) return new AdapterUnavailable('unavailable', { cause: error })
   const state = sqlState(error)
   // A text that cannot be kept, one too long, a number out of range, JSON too deep.
   if (state?.startsWith('22') || state?.startsWith('54')) {
@@ -31,8 +31,6 @@ export function told(error: unknown): unknown {
       'This database has no tables of Sekisho yet. Start the server on it once, or run `sekisho migrate`.',
     )
   }
-  // Serialization failure, deadlock, cancelled: the next try may succeed.
-  if (state?.startsWith('40') || state === '57014') return faultOf('unavailable')
   // The driver's error holds the statement and, in its details, values.
   return state === null ? error : new Error(`The database refused (SQLSTATE ${state}).`)
 }

@@ -2,12 +2,13 @@ import type { Context as HonoContext } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { isFault } from '../../base/fault.ts'
 import type { Env } from '../../base/http.ts'
-import { isConnectionError, isUniqueViolation, sqlState } from '../../base/sql-error.ts'
-import { second } from '../../base/time.ts'
+import { isUniqueViolation, sqlState } from '../../base/sql-error.ts'
+import { asFault, secondsToWait } from '../../base/unavailable.ts'
 import { invalid, type Said, said, sayings, unexpected } from './errors.ts'
 
 /** What is said of anything that was thrown, and whether the log has to know it. */
-export function sayingOf(error: unknown, path: string): Said {
+export function sayingOf(thrown: unknown, path: string): Said {
+  const error = asFault(thrown)
   if (isFault(error)) {
     const saying = sayings[error.code]
     return typeof saying === 'function' ? saying(error.details, path) : saying
@@ -17,9 +18,6 @@ export function sayingOf(error: unknown, path: string): Said {
     return said(409, 'conflict', 'The request conflicts with another one')
   // Data that Postgres cannot hold: too long, half a character, a number out of its range.
   if (state?.startsWith('22')) return invalid('A value cannot be stored')
-  if (isConnectionError(error)) {
-    return said(503, 'unexpected_failure', 'The database cannot be reached')
-  }
   if (state !== null && makesUsers.test(path)) return unexpected('Database error saving new user')
   return unexpected('Unexpected failure, please check server logs for more information')
 }
@@ -30,11 +28,10 @@ const makesUsers = /\/(signup|otp|magiclink|invite|admin\/users|admin\/generate_
 /** Answers with the error, in the format that the client asked for by its API version. */
 export function answerError(error: unknown, c: HonoContext<Env>): Response {
   logFailure(error, c)
-  if (isFault(error)) {
-    const { retryAfter, retryAfterSeconds, rotated } = error.details
-    const wait = typeof retryAfter === 'number' ? Math.ceil(retryAfter / second) : retryAfterSeconds
-    if (typeof wait === 'number') c.header('Retry-After', String(wait))
-    if (rotated === true) c.header('sb-auth-refresh-token-rotated', 'true')
+  const wait = secondsToWait(asFault(error))
+  if (wait !== null) c.header('Retry-After', String(wait))
+  if (isFault(error) && error.details.rotated === true) {
+    c.header('sb-auth-refresh-token-rotated', 'true')
   }
   const raised = isNew(c) ? null : raisedByDatabase(error)
   return raised === null

@@ -1,6 +1,6 @@
 import type { Context as HonoContext } from 'hono'
 import { Fault, type FaultCode, isFault } from '../../base/fault.ts'
-import { second } from '../../base/time.ts'
+import { secondsToWait } from '../../base/unavailable.ts'
 import { dpopChallenge } from './dpop.ts'
 
 type Status = 400 | 401 | 403 | 404 | 413 | 429 | 500 | 503
@@ -42,6 +42,11 @@ const busy: Said = {
   error: 'temporarily_unavailable',
   description: 'Too much to do right now. Try again in a moment.',
 }
+const away: Said = {
+  status: 503,
+  error: 'temporarily_unavailable',
+  description: 'The service cannot answer right now. Try again in a moment.',
+}
 const often: Said = {
   status: 429,
   error: 'slow_down',
@@ -57,7 +62,7 @@ const said: Record<FaultCode, Said> = {
   input_invalid: request,
   not_found: { status: 404, error: 'invalid_request', description: 'There is nothing here.' },
   conflict: request,
-  unavailable: busy,
+  unavailable: away,
   overloaded: busy,
   invalid_credentials: denied,
   user_not_found: denied,
@@ -316,9 +321,8 @@ export function answerError(c: HonoContext, error: unknown, issuer: string): Res
   c.header('cache-control', 'no-store')
   c.header('pragma', 'no-cache')
   const details = error instanceof Fault ? error.details : {}
-  if (typeof details.retryAfter === 'number') {
-    c.header('retry-after', String(Math.ceil(details.retryAfter / second)))
-  }
+  const wait = secondsToWait(error)
+  if (wait !== null) c.header('retry-after', String(wait))
   // RFC 9728 § 5.1: who comes with no good token is told where it is said which would be.
   const where = c.req.path === '/oidc/me' ? `, resource_metadata="${metadataAddress(issuer)}"` : ''
   const challenge = challengeOf(found, issuer, { ...details, where })

@@ -2,6 +2,7 @@ import { Hono } from 'hono'
 import type { Context } from '../../base/context.ts'
 import { Fault, isFault } from '../../base/fault.ts'
 import type { Env } from '../../base/http.ts'
+import { asFault, secondsToWait } from '../../base/unavailable.ts'
 import { type Back, issuerOf } from '../../flows/authorize.ts'
 import { publicJwks } from '../../model/key.ts'
 import { answerBack } from './answer-back.ts'
@@ -71,8 +72,9 @@ export function oidc(pages: Pages): Hono<Env> {
 
   app.all('/oidc/*', (c) => answerError(c, new Fault('not_found'), issuerOf(c.get('ctx'))))
 
-  app.onError((error, c) => {
+  app.onError((thrown, c) => {
     const ctx = c.get('ctx')
+    const error = asFault(thrown)
     if (present(error).status >= 500) ctx.log.error({ err: error }, 'An OpenID request failed.')
     const isForPeople = /^\/oidc\/(?:auth|session)(?:\/|$)/.test(c.req.path)
     if (!isForPeople) return answerError(c, error, issuerOf(ctx))
@@ -100,12 +102,13 @@ function tellPerson(
 
 /** What a page says of it; parameters of a form are gone by now. */
 function troubleOf(c: Call, error: unknown): Trouble {
-  const { error: name, description } = present(error)
+  const { status, error: name, description } = present(error)
   const isEnded = isFault(error, 'interaction_not_found')
   const isLogout = c.req.path.startsWith('/oidc/session')
   const shown = ['client_id', 'redirect_uri', 'post_logout_redirect_uri'] as const
   return {
-    about: isFault(error) ? (isEnded ? 'ended' : 'app') : 'server',
+    about: status === 503 ? 'away' : isFault(error) ? (isEnded ? 'ended' : 'app') : 'server',
+    retryAfter: secondsToWait(error),
     error: name,
     description,
     received: Object.fromEntries(

@@ -5,8 +5,10 @@ import type { Call } from './cors.ts'
 
 /** What people are told where they cannot be sent back to their app. */
 export interface Trouble {
-  /** The app is set up wrongly, the sign-in has ended, or we failed. */
-  about: 'app' | 'ended' | 'server'
+  /** The app is set up wrongly, the sign-in has ended, we failed, or cannot answer just now. */
+  about: 'app' | 'ended' | 'server' | 'away'
+  /** Whole seconds until it is worth another try. */
+  retryAfter: number | null
   /** OAuth's word for it, and what it means, for developers. */
   error: string
   description: string

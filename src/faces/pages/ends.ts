@@ -22,7 +22,7 @@ import {
   type Trouble,
 } from './messages.ts'
 import type { Form } from './steps.ts'
-import { go, type Page, show, type Visit, visit } from './visit.ts'
+import { go, type Page, show, type Visit, visit, visitUnasked } from './visit.ts'
 
 /** `/message?about=…`: how something ended. Only what is in the list is said, never a text from the address. */
 export async function openMessage(c: Page, about: string): Promise<Response> {
@@ -49,7 +49,8 @@ export async function openError(c: Page): Promise<Response> {
 
 /** What went wrong between an application and us. */
 export interface AppTrouble {
-  about: 'app' | 'ended' | 'server'
+  about: 'app' | 'ended' | 'server' | 'away'
+  retryAfter?: number | null
   applicationId: string | null
   /** The protocol's word for it, which people may pass on, and its sentence for developers. */
   error?: string
@@ -63,13 +64,16 @@ export interface AppTrouble {
  * we failed. A developer's own server adds what came and what is registered.
  */
 export async function tellTrouble(c: Page, trouble: AppTrouble): Promise<Response> {
-  const here = await visit(c, null)
+  const here = trouble.about === 'away' ? visitUnasked(c) : await visit(c, null)
   const frame = { ...here.frame, path: '/error', query: { about: trouble.about } }
   const { error } = frame.words
   const code = trouble.error ?? null
   switch (trouble.about) {
     case 'ended':
       return show(here, errorPage(frame, { text: error.flowEnded, code }), 400)
+    case 'away':
+      c.header('retry-after', String(trouble.retryAfter ?? 1))
+      return show(here, errorPage(frame, { text: error.unavailable, code }), 503)
     case 'server':
       return show(here, errorPage(frame, { text: error.server, code }), 500)
     case 'app': {
@@ -96,7 +100,7 @@ export async function postBack(
   c: Page,
   { to, fields }: { to: string; fields: Record<string, string> },
 ): Promise<Response> {
-  const here = await visit(c, '')
+  const here = await visit(c, '').catch(() => visitUnasked(c))
   return show(here, handOverPage(here.frame, { to, fields }), 200, { handsOver: true })
 }
 

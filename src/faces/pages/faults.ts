@@ -1,5 +1,6 @@
 import type { Fault, FaultCode } from '../../base/fault.ts'
 import { minute, second } from '../../base/time.ts'
+import { secondsToWait } from '../../base/unavailable.ts'
 import { fill, type Words } from '../../words/words.ts'
 import type { Problem } from './layout.ts'
 
@@ -24,7 +25,7 @@ const said: Record<FaultCode, Said> = {
   input_invalid: here,
   not_found: { status: 404, text: 'notFound' },
   conflict: here,
-  unavailable: { status: 503, text: 'busy' },
+  unavailable: { status: 503, text: 'unavailable' },
   overloaded: { status: 503, text: 'busy' },
   invalid_credentials: wrongPassword,
   user_not_found: wrongPassword,
@@ -156,7 +157,7 @@ export function present(
   const wait = waitOf(fault)
   return {
     status,
-    retryAfter: wait === null ? null : Math.ceil(wait / second),
+    retryAfter: secondsToWait(fault),
     isOurs: status >= 500,
     problem: {
       field,

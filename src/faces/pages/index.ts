@@ -4,6 +4,7 @@ import { browserCookies } from '../../base/cookies.ts'
 import { Fault, isFault } from '../../base/fault.ts'
 import { type Env, readForm } from '../../base/http.ts'
 import { second } from '../../base/time.ts'
+import { asFault } from '../../base/unavailable.ts'
 import { browserSessionLifetime, type Next, startInteraction } from '../../flows/interaction.ts'
 import type { Interaction } from '../../model/interaction.ts'
 import { isEmail } from '../../model/user.ts'
@@ -32,7 +33,7 @@ import {
 import { isOwnForm } from './same-origin.ts'
 import { openSecondFactor, submitSecondFactor } from './second-factor.ts'
 import { type Fields, type Form, type Step, steps } from './steps.ts'
-import { go, keepBrowser, type Page, show, type Visit, visit } from './visit.ts'
+import { go, keepBrowser, type Page, show, type Visit, visit, visitUnasked } from './visit.ts'
 
 export { askSignOut, postBack, tellTrouble } from './ends.ts'
 export { askToFollow } from './mail-link.ts'
@@ -103,7 +104,8 @@ async function submit(c: Page, step: Step): Promise<Response> {
     if (here.interaction === null || !step.isDue(here)) return go(here, step.start)
     const next = await step.submit(here, here.interaction, form)
     return follow(here, { step, interaction: here.interaction, next })
-  } catch (error) {
+  } catch (thrown) {
+    const error = asFault(thrown)
     if (!isFault(error) || error.code === 'interaction_not_found') throw error
     return mistaken(here, { step, fault: error, identifier })
   }
@@ -199,19 +201,31 @@ async function foreign(c: Page): Promise<Response> {
 async function safely(c: Page, work: () => Promise<Response>): Promise<Response> {
   try {
     return await work()
-  } catch (error) {
-    const here = await visit(c, null)
+  } catch (thrown) {
+    const error = asFault(thrown)
+    const here = isFault(error, 'unavailable') ? visitUnasked(c) : await visitAnyhow(c)
     const { words, app } = here.frame
+    const reference = referenceOf(here.ctx.random.id(8))
     if (isFault(error)) {
       const appName = app?.name ?? words.common.here
-      const { status, problem } = present(error, words, { appName, canUseCode: here.policy.code })
+      const presented = present(error, words, { appName, canUseCode: here.policy.code })
+      const { status, problem, retryAfter } = presented
       const title = status === 404 ? { title: words.error.notFoundTitle } : {}
       if (status < 500) return show(here, errorPage(here.frame, { ...problem, ...title }), status)
+      if (status === 503) {
+        here.ctx.log.error({ err: error, reference }, 'A hosted page failed.')
+        c.header('retry-after', String(retryAfter ?? 1))
+        return show(here, errorPage(here.frame, { ...problem, reference }), status)
+      }
     }
-    const reference = referenceOf(here.ctx.random.id(8))
     here.ctx.log.error({ err: error, reference }, 'A hosted page failed.')
     return show(here, errorPage(here.frame, { text: words.error.server, reference }), 500)
   }
+}
+
+/** What failed may have been the database, and then it fails here, too. */
+async function visitAnyhow(c: Page): Promise<Visit> {
+  return visit(c, null).catch(() => visitUnasked(c))
 }
 
 function referenceOf(id: string): string {

@@ -1,5 +1,6 @@
 import { actingAs } from '../../base/context.ts'
 import { Fault, isFault } from '../../base/fault.ts'
+import { asFault, secondsToWait } from '../../base/unavailable.ts'
 import { startInteraction } from '../../flows/interaction.ts'
 import { relyingParty, startPasskeySignIn } from '../../flows/passkey.ts'
 import {
@@ -130,8 +131,15 @@ async function answer(c: Page, work: () => Promise<object>): Promise<Response> {
   if (!isOwnForm(c)) return c.json({ code: 'foreign_form' }, 403)
   try {
     return c.json(await work())
-  } catch (error) {
+  } catch (thrown) {
+    const error = asFault(thrown)
     if (!isFault(error)) throw error
-    return c.json({ code: error.code }, error.code === 'over_request_rate_limit' ? 429 : 400)
+    const wait = secondsToWait(error)
+    if (wait !== null) c.header('retry-after', String(wait))
+    if (!isFault(error, 'unavailable', 'overloaded')) {
+      return c.json({ code: error.code }, error.code === 'over_request_rate_limit' ? 429 : 400)
+    }
+    c.get('ctx').log.error({ err: error }, 'A passkey could not be asked for.')
+    return c.json({ code: error.code }, 503)
   }
 }

@@ -5,14 +5,14 @@ import { browserCookies } from '../../base/cookies.ts'
 import type { Env } from '../../base/http.ts'
 import { day } from '../../base/time.ts'
 import { policyOf, type SignInPolicy } from '../../flows/sign-in-policy.ts'
-import { findApplication } from '../../model/application.ts'
+import { type Application, findApplication } from '../../model/application.ts'
 import {
   findInteraction,
   findLastInteraction,
   type Interaction,
   renewInteraction,
 } from '../../model/interaction.ts'
-import { findSettings } from '../../model/settings.ts'
+import { findSettings, type SignInExperience, signInExperience } from '../../model/settings.ts'
 import { negotiate } from '../../words/words.ts'
 import { brandOf } from './brand.ts'
 import { securityHeaders } from './headers.ts'
@@ -45,6 +45,32 @@ export async function visit(c: Page, flow: string | null): Promise<Visit> {
   const application = interaction?.applicationId
     ? await findApplication(ctx, interaction.applicationId)
     : null
+  return { c, ctx, ...found, browser, ...framed(c, { interaction, application, settings }) }
+}
+
+/** The same where the database cannot be asked: in the visitor's own language, without the house's colours. */
+export function visitUnasked(c: Page): Visit {
+  const ctx = c.get('ctx')
+  const settings = signInExperience.parse({})
+  return {
+    c,
+    ctx,
+    interaction: null,
+    isRenewed: false,
+    browser: getCookie(c, browserCookies(ctx.config).flow) ?? null,
+    ...framed(c, { interaction: null, application: null, settings }),
+  }
+}
+
+function framed(
+  c: Page,
+  found: {
+    interaction: Interaction | null
+    application: Application | null
+    settings: SignInExperience
+  },
+): Pick<Visit, 'frame' | 'policy'> {
+  const { interaction, application, settings } = found
   const { languageInfo } = settings
   const words = negotiate({
     chosen: chosenLanguage(c),
@@ -53,10 +79,6 @@ export async function visit(c: Page, flow: string | null): Promise<Visit> {
     fallback: languageInfo.fallbackLanguage,
   })
   return {
-    c,
-    ctx,
-    ...found,
-    browser,
     policy: policyOf(settings),
     frame: {
       words,
