@@ -1,13 +1,13 @@
 import type { Context } from '../base/context.ts'
 import { signJwt } from '../base/jwt.ts'
-import { hour, second, unixSeconds } from '../base/time.ts'
+import { day, hour, second, unixSeconds } from '../base/time.ts'
+import { writeAccessToken } from '../model/access-token.ts'
 import type { Application } from '../model/application.ts'
 import type { Granted } from '../model/grant.ts'
 import { defaultAlgorithm, signingKeyFor } from '../model/key.ts'
 import { findCatalog } from '../model/resource.ts'
 import type { Target } from '../model/rights.ts'
-import { createAccessToken } from '../model/token.ts'
-import type { ActingParty, Confirmation, OpaqueToken } from '../model/token-row.ts'
+import type { ActingParty, Confirmation } from '../model/token-row.ts'
 import { issuerOf } from './authorize.ts'
 import { addedClaims } from './custom-claims.ts'
 
@@ -38,42 +38,29 @@ export interface Minted {
   scope: string
 }
 
+/** An opaque token is for our own user info, and its grant is tidied away a day after its last refresh token. */
+const longestOpaque = 1 * day
+
 /**
  * The one place where access tokens are made. It promises: the token says what it was given here, and in a JWT the custom claims
- * that cannot change it; an opaque one is written, hashed, before it is handed out; a JWT is signed, and costs no round trip to the database.
+ * that cannot change it; nothing is kept of it, so making one costs no round trip to the database.
  * It decides nothing: whether that scope, audience and actor may be, its caller has checked. To be called when the
  * grant is committed, never in a transaction: a hook may be asked.
  */
 export async function mintAccessToken(ctx: Context, minting: Minting): Promise<Minted> {
   if (minting.target !== null) return sign(ctx, minting, minting.target)
-  const opaque = opaqueToken(ctx, minting)
-  const { application, holder, scope } = minting
-  const grantId = holder?.grantId ?? null
-  await createAccessToken(ctx, opaque, { grantId, applicationId: application.id, scope })
-  return mintedOf(opaque, scope)
-}
-
-/**
- * The same for the two hot paths, whose one statement redeems and writes: what it has to write, or null for a JWT.
- * `finishAccessToken` makes the token when the statement is through.
- */
-export function opaqueToken(
-  ctx: Context,
-  { application, cnf, act }: Pick<Minting, 'application' | 'cnf' | 'act'>,
-): OpaqueToken {
-  return { value: ctx.random.token(), lifetime: lifetimeFor(application), cnf, act }
-}
-
-/** The token whose row the caller's own statement has written, if `opaque` is one, else a new JWT. */
-export async function finishAccessToken(
-  ctx: Context,
-  opaque: OpaqueToken | null,
-  minting: Minting,
-): Promise<Minted> {
-  return opaque === null ? mintAccessToken(ctx, minting) : mintedOf(opaque, minting.scope)
-}
-
-function mintedOf({ value, lifetime, cnf }: OpaqueToken, scope: string): Minted {
+  const { application, holder, scope, cnf, act } = minting
+  const lifetime = Math.min(lifetimeFor(application), longestOpaque)
+  const now = ctx.now()
+  const value = writeAccessToken(ctx, {
+    ...{ applicationId: application.id, scope, cnf, act },
+    grantId: holder?.grantId ?? null,
+    createdAt: now,
+    expiresAt: new Date(now.getTime() + lifetime),
+    acr: holder?.acr ?? null,
+    authenticatedAt: holder?.wantsAuthTime ? holder.authenticatedAt : null,
+    userInfoClaims: holder?.userInfoClaims ?? [],
+  })
   return { value, type: typeOf(cnf), lifetime, scope }
 }
 

@@ -2,16 +2,18 @@ import { z } from 'zod'
 import { actingAs, type Context } from '../base/context.ts'
 import { Fault } from '../base/fault.ts'
 import { second } from '../base/time.ts'
+import { readAccessToken } from '../model/access-token.ts'
 import { type Application, isPublic } from '../model/application.ts'
 import type { Granted } from '../model/grant.ts'
 import { verifyIssued } from '../model/key.ts'
 import {
-  findSignedToken,
-  findToken,
+  findIssuedToken,
+  findRefreshToken,
   findTokenUser,
-  revokeSignedToken,
-  revokeToken,
-  type SignedToken,
+  type GrantFacts,
+  type IssuedToken,
+  revokeIssuedToken,
+  revokeRefreshToken,
   type TokenFacts,
 } from '../model/token.ts'
 import type { ActingParty, Confirmation } from '../model/token-row.ts'
@@ -31,17 +33,17 @@ export async function introspectToken(
   return findGoodToken(ctx, token, application.type === 'MachineToMachine' ? null : application.id)
 }
 
-/** The token if it is good now, opaque or a JWT; `owner` null looks at every application's. */
+/** The token if it is good now; `owner` null looks at every application's. */
 export async function findGoodToken(
   ctx: Context,
   token: string,
   owner: string | null,
 ): Promise<TokenFacts | null> {
-  if (!looksSigned(token)) return findToken(ctx, token, owner)
-  const signed = await readSigned(ctx, token)
-  if (signed === null || (owner !== null && owner !== signed.applicationId)) return null
-  const alive = await findSignedToken(ctx, signed)
-  return alive === null ? null : { ...signed.facts, ...alive }
+  const issued = await readIssued(ctx, token)
+  if (issued === null) return looksSigned(token) ? null : findRefreshToken(ctx, token, owner)
+  if (owner !== null && owner !== issued.applicationId) return null
+  const alive = await findIssuedToken(ctx, issued)
+  return alive === null ? null : { ...issued.facts, ...alive }
 }
 
 /** Revokes a token and all of its grant. Another application's, and one that is none, changes nothing (RFC 7009 § 2.2). */
@@ -51,12 +53,10 @@ export async function revokeApplicationToken(
   token: string,
 ): Promise<void> {
   const acting = actingAs(ctx, { kind: 'application', applicationId: application.id })
-  if (!looksSigned(token)) {
-    await revokeToken(acting, token, application.id)
-    return
-  }
-  const signed = await readSigned(ctx, token)
-  if (signed?.applicationId === application.id) await revokeSignedToken(acting, signed)
+  const issued = await readIssued(ctx, token)
+  if (issued !== null) {
+    if (issued.applicationId === application.id) await revokeIssuedToken(acting, issued)
+  } else if (!looksSigned(token)) await revokeRefreshToken(acting, token, application.id)
 }
 
 /** Ours are opaque, or have the three parts of a JWT. */
@@ -64,22 +64,40 @@ function looksSigned(token: string): boolean {
   return token.includes('.')
 }
 
-/** An access token that we signed and that has not expired (RFC 9068 § 4); an ID token is none. */
-async function readSigned(
-  ctx: Context,
-  token: string,
-): Promise<(SignedToken & { facts: Omit<TokenFacts, 'username' | 'signIn'> }) | null> {
+/** What an access token says itself; the rest its grant knows. */
+type Issued = IssuedToken & { facts: Omit<TokenFacts, keyof GrantFacts> }
+
+/** An access token of ours, of either form, that has not expired. */
+async function readIssued(ctx: Context, token: string): Promise<Issued | null> {
+  return looksSigned(token) ? readSigned(ctx, token) : readOpaque(ctx, token)
+}
+
+function readOpaque(ctx: Context, token: string): Issued | null {
+  const read = readAccessToken(ctx, token)
+  if (read === null) return null
+  const { grantId, applicationId, expiresAt, userInfoClaims: _more, ...facts } = read
+  const own = { kind: 'access' as const, applicationId, expiresAt, audience: null }
+  return {
+    token,
+    grantId,
+    applicationId,
+    expiresAt,
+    facts: { ...facts, ...own, organizationId: null },
+  }
+}
+
+/** A JWT that we signed as an access token (RFC 9068 § 4); an ID token is none. */
+async function readSigned(ctx: Context, token: string): Promise<Issued | null> {
   const read = await verifyIssued(ctx, 'oidc', { token, at: ctx.now() })
   if (read.outcome !== 'valid' || read.header.typ !== 'at+jwt') return null
   const parsed = accessTokenClaims.safeParse(read.claims)
   if (!parsed.success || parsed.data.iss !== issuerOf(ctx)) return null
   const { jti, sub, client_id: applicationId, scope, aud, iat, exp, ...more } = parsed.data
-  const userId = sub === applicationId ? null : sub
-  const grantId = grantIdOf(jti)
-  if (userId !== null && grantId === null) return null
+  const grantId = sub === applicationId ? null : grantIdOf(jti)
+  if (sub !== applicationId && grantId === null) return null
   const expiresAt = new Date(exp * second)
   const facts = {
-    ...{ kind: 'access' as const, applicationId, userId, scope, audience: aud, expiresAt },
+    ...{ kind: 'access' as const, applicationId, scope, audience: aud, expiresAt },
     organizationId: more.organization_id ?? null,
     createdAt: new Date(iat * second),
     cnf: more.cnf ?? null,
@@ -87,7 +105,7 @@ async function readSigned(
     acr: more.acr ?? null,
     authenticatedAt: more.auth_time === undefined ? null : new Date(more.auth_time * second),
   }
-  return { token, grantId: userId === null ? null : grantId, applicationId, expiresAt, facts }
+  return { token, grantId, applicationId, expiresAt, facts }
 }
 
 const actingParty: z.ZodType<ActingParty> = z.lazy(() =>
@@ -114,7 +132,8 @@ export async function whoHolds(
   token: string,
   holder: Confirmation | null,
 ): Promise<Granted> {
-  const granted = await findTokenUser(ctx, token)
+  const read = readAccessToken(ctx, token)
+  const granted = read === null ? null : await findTokenUser(ctx, read)
   const scheme = holder !== null || (granted !== null && granted.cnf !== null) ? 'DPoP' : 'Bearer'
   if (granted === null || granted.cnf?.jkt !== holder?.jkt) {
     throw new Fault('invalid_token', { scheme })

@@ -12,7 +12,6 @@ import {
   type Issued,
   isBoundTo,
   issuedColumns,
-  newAccessToken,
   newRefreshToken,
 } from './token-row.ts'
 import { type UserRow, usersSql } from './user-row.ts'
@@ -59,7 +58,6 @@ export async function rotateRefreshToken(ctx: Tx, refresh: Refresh): Promise<Rot
         and ${fits(refresh, 'held')}
       returning held.*),
     child as (${newRefreshToken(ctx, { value: refreshToken, from: 'spent', issue: refresh })}),
-    access as (${newAccessToken(ctx, { from: 'spent', issue: refresh, scope: refresh.scope })}),
     ${recordingOf(ctx, 'session.refreshed', 'spent')}
     ${usersSql(sql`auth.users u join spent on spent.user_id = u.id`, sql`${issuedColumns('spent', refresh)},`)}`.execute(
     ctx.db,
@@ -79,7 +77,6 @@ export async function keepRefreshToken(ctx: Tx, refresh: Refresh): Promise<Rotat
       select held.* from held join idp.tokens t on t.hash = held.hash
       where t.used_at is null and t.expires_at > ${sqlNow(ctx)}),
     fitting as (select * from good where problem is null and ${fits(refresh, 'good')}),
-    access as (${newAccessToken(ctx, { from: 'fitting', issue: refresh, scope: refresh.scope })}),
     ${recordingOf(ctx, 'session.refreshed', 'fitting')}
     ${usersSql(sql`auth.users u join good on good.user_id = u.id`, sql`${issuedColumns('good', refresh)}, good.problem, exists (select from fitting) as fits,`)}`.execute(
     ctx.db,
@@ -116,7 +113,6 @@ async function retryRefreshToken(
         and ${isBoundTo(refresh.cnf)} and ${isLive(ctx)}
       for update of g),
     again as (select * from presented where outcome = 'again'),
-    access as (${newAccessToken(ctx, { from: 'again', issue: refresh, scope: refresh.scope })}),
     revoked as (
       delete from idp.grants g using presented where g.id = presented.grant_id and presented.outcome = 'reused'
       returning g.*),

@@ -5,14 +5,7 @@ import { sqlNow } from './clock.ts'
 import { recordingOf } from './event.ts'
 import { type GrantedRow, toGranted } from './grant.ts'
 import { type TargetProblem, targetProblem } from './rights.ts'
-import {
-  held,
-  type Issue,
-  type Issued,
-  issuedColumns,
-  newAccessToken,
-  newRefreshToken,
-} from './token-row.ts'
+import { held, type Issue, type Issued, issuedColumns, newRefreshToken } from './token-row.ts'
 import { type UserRow, usersSql } from './user-row.ts'
 
 /** What is good once, for the tokens of one grant. */
@@ -45,7 +38,6 @@ export async function redeem(
         and ${fits}
       returning held.*,
         ${alwaysRefresh}::boolean or 'offline_access' = any(string_to_array(held.scope, ' ')) as has_refresh),
-    access as (${newAccessToken(ctx, { from: 'spent', issue, scope: [] })}),
     refresh as (${newRefreshToken(ctx, { value: refreshToken, from: 'spent', issue })}
       where has_refresh),
     ${recordingOf(ctx, 'code.redeemed', 'spent')}

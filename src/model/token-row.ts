@@ -17,15 +17,6 @@ export interface ActingParty {
   act?: ActingParty | undefined
 }
 
-/** An opaque access token of which the row is to be written. */
-export interface OpaqueToken {
-  value: string
-  /** Milliseconds. */
-  lifetime: number
-  cnf: Confirmation | null
-  act: ActingParty | null
-}
-
 /** What is to be written when a code or a refresh token is redeemed. */
 export interface Issue {
   applicationId: string
@@ -33,8 +24,6 @@ export interface Issue {
   isThirdParty: boolean
   /** What the access token is for; null for our own user info. */
   target: Target | null
-  /** Null when the access token is a JWT, of which nothing is kept. */
-  opaque: OpaqueToken | null
   /** Milliseconds. */
   refreshLifetime: number
   /** The key whose proof came with the request; a token that is bound to another is not found. */
@@ -95,41 +84,13 @@ export function newRefreshToken(
       ${sqlNow(ctx)}, ${sqlAfter(ctx, issue.refreshLifetime)} from ${sql.ref(from)}`
 }
 
-/** The opaque access token for the rows of `from`, with their scope or a narrower one; none where it is a JWT. */
-export function newAccessToken(
-  ctx: Tx,
-  { from, issue, scope }: { from: string; issue: Issue; scope: readonly string[] },
-): RawBuilder<unknown> {
-  const { opaque } = issue
-  if (opaque === null) return sql`select 1`
-  const narrowed = scope.length > 0 ? sql`${scope.join(' ')}` : sql`scope`
-  return sql`
-    insert into idp.tokens (hash, kind, grant_id, application_id, scope, details, created_at, expires_at)
-    select ${sha256(opaque.value)}::bytea, 'access', grant_id, application_id, ${narrowed},
-      token_details - 'redirectUri' - 'challenge' - 'nonce' - 'jkt' || ${detailsOf(opaque)}::text::jsonb,
-      ${sqlNow(ctx)}, ${sqlAfter(ctx, opaque.lifetime)} from ${sql.ref(from)}`
-}
-
-/** What a row of an access token says beside its scope, as JSON. */
-export function detailsOf({ cnf, act }: Pick<OpaqueToken, 'cnf' | 'act'>): string {
-  return JSON.stringify({ ...(cnf !== null && { cnf }), ...(act !== null && { act }) })
-}
-
-/**
- * Deletes the grants of the tokens `t` that `where` finds, or the tokens themselves where there is no grant, as common
- * table expressions; `revoked` has a row for each.
- */
+/** Deletes the grants of the tokens `t` that `where` finds, as common table expressions; `revoked` has a row for each. */
 export function revoking(
   ctx: Tx,
   { event, where }: { event: 'code.reused' | 'token.revoked'; where: RawBuilder<unknown> },
 ): RawBuilder<unknown> {
-  return sql`presented as (select t.hash, t.grant_id from idp.tokens t where ${where}),
-    ungranted as (
-      delete from idp.tokens t using presented where t.hash = presented.hash and presented.grant_id is null
-      returning t.application_id, null::uuid as user_id, null::uuid as session_id),
-    grants as (
-      delete from idp.grants g using presented where g.id = presented.grant_id
+  return sql`revoked as (
+      delete from idp.grants g using idp.tokens t where g.id = t.grant_id and ${where}
       returning g.application_id, g.user_id, g.session_id),
-    revoked as (select * from ungranted union all select * from grants),
     ${recordingOf(ctx, event, 'revoked')}`
 }

@@ -1,55 +1,35 @@
 import { sql } from 'kysely'
 import type { Tx } from '../base/context.ts'
 import { sha256 } from '../base/crypto.ts'
-import { sqlAfter, sqlNow } from './clock.ts'
+import type { AccessToken } from './access-token.ts'
+import { sqlNow } from './clock.ts'
 import { recordingOf } from './event.ts'
 import { type Granted, type GrantedRow, isLive, toGranted } from './grant.ts'
 import { rightsColumn } from './rights.ts'
-import {
-  type ActingParty,
-  type Confirmation,
-  detailsOf,
-  type OpaqueToken,
-  revoking,
-} from './token-row.ts'
+import { type ActingParty, type Confirmation, revoking } from './token-row.ts'
 import { type UserRow, usersSql } from './user-row.ts'
 
-/** Writes an opaque access token; without a grant it is the application's own. */
-export async function createAccessToken(
-  ctx: Tx,
-  opaque: OpaqueToken,
-  {
-    grantId,
-    applicationId,
-    scope,
-  }: { grantId: string | null; applicationId: string; scope: string },
-): Promise<void> {
-  await sql`
-    with made as (
-      insert into idp.tokens (hash, kind, grant_id, application_id, scope, details, created_at, expires_at)
-      values (${sha256(opaque.value)}, 'access', ${grantId}, ${applicationId}, ${scope}, ${detailsOf(opaque)}::text::jsonb,
-        ${sqlNow(ctx)}, ${sqlAfter(ctx, opaque.lifetime)})
-      returning grant_id, application_id),
-    told as (
-      select m.application_id, g.user_id, g.session_id from made m left join idp.grants g on g.id = m.grant_id),
-    ${recordingOf(ctx, 'token.issued', 'told')}
-    select 1`.execute(ctx.db)
-}
-
-/** The user behind an access token, as they are now; null when the token, its session or its user is no more. */
-export async function findTokenUser(ctx: Tx, token: string): Promise<Granted | null> {
-  const { rows } = await sql<UserRow & GrantedRow>`
+/** The user behind an access token, as they are now; null when its grant, its session or its user is no more. */
+export async function findTokenUser(ctx: Tx, token: AccessToken): Promise<Granted | null> {
+  const { rows } = await sql<UserRow & Omit<GrantedRow, 'granted_scope' | 'granted_details'>>`
     ${usersSql(
-      sql`idp.tokens t join idp.grants g on g.id = t.grant_id left join auth.sessions s on s.id = g.session_id
-        join auth.users u on u.id = g.user_id`,
+      sql`idp.grants g left join auth.sessions s on s.id = g.session_id join auth.users u on u.id = g.user_id`,
       sql`g.id as grant_id, g.session_id as granted_session_id, g.application_id as granted_application_id,
-        t.scope as granted_scope, g.api_scopes as granted_api_scopes, g.authenticated_at as granted_at, t.details as granted_details,
-        ${rightsColumn({ scope: sql`t.scope`, applicationId: sql`g.application_id`, target: null, asker: null })},`,
+        g.api_scopes as granted_api_scopes, g.authenticated_at as granted_at,
+        ${rightsColumn({ scope: sql`${token.scope}::text`, applicationId: sql`g.application_id`, target: null, asker: null })},`,
     )}
-    where t.hash = ${sha256(token)} and t.kind = 'access' and t.expires_at > ${sqlNow(ctx)} and ${isLive(ctx)}`.execute(
+    where g.id = ${token.grantId}::uuid and g.application_id = ${token.applicationId} and ${isLive(ctx)}`.execute(
     ctx.db,
   )
-  return rows[0] === undefined ? null : toGranted(rows[0])
+  const [row] = rows
+  if (row === undefined) return null
+  const { cnf, acr, userInfoClaims, authenticatedAt, scope } = token
+  const details = { wantsAuthTime: authenticatedAt !== null, ...(cnf !== null && { cnf }) }
+  return {
+    ...toGranted({ ...row, granted_scope: scope, granted_details: details }),
+    acr,
+    userInfoClaims,
+  }
 }
 
 /** A token as introspection tells of it. */
@@ -80,36 +60,34 @@ export interface SignIn {
   at: Date
 }
 
-/** The token if it is good now; `owner` null looks at every application's. */
-export async function findToken(
+/** The refresh token if it is good now; `owner` null looks at every application's. */
+export async function findRefreshToken(
   ctx: Tx,
   token: string,
   owner: string | null,
 ): Promise<TokenFacts | null> {
   const { rows } = await sql<{
-    kind: 'refresh' | 'access'
     application_id: string
-    user_id: string | null
+    user_id: string
     scope: string
-    details: { cnf?: Confirmation; act?: ActingParty; acr?: string; wantsAuthTime?: boolean }
+    details: { acr?: string; wantsAuthTime?: boolean }
     session_id: string | null
-    authenticated_at: Date | null
+    authenticated_at: Date
     created_at: Date
     expires_at: Date
     username: string | null
   }>`
-    select t.kind, t.application_id, g.user_id, t.scope, t.details, t.created_at, t.expires_at, g.session_id, g.authenticated_at,
-      p.username
-    from idp.tokens t left join idp.grants g on g.id = t.grant_id left join auth.sessions s on s.id = g.session_id
-      left join auth.users u on u.id = g.user_id left join idp.profiles p on p.user_id = g.user_id
-    where t.hash = ${sha256(token)} and t.kind in ('refresh', 'access') and t.used_at is null and t.expires_at > ${sqlNow(ctx)}
-      and (${owner}::text is null or t.application_id = ${owner}) and (t.grant_id is null or (u.id is not null and ${isLive(ctx)}))`.execute(
+    select t.application_id, g.user_id, t.scope, t.details, t.created_at, t.expires_at, g.session_id, g.authenticated_at, p.username
+    from idp.tokens t join idp.grants g on g.id = t.grant_id left join auth.sessions s on s.id = g.session_id
+      join auth.users u on u.id = g.user_id left join idp.profiles p on p.user_id = g.user_id
+    where t.hash = ${sha256(token)} and t.kind = 'refresh' and t.used_at is null and t.expires_at > ${sqlNow(ctx)}
+      and (${owner}::text is null or t.application_id = ${owner}) and ${isLive(ctx)}`.execute(
     ctx.db,
   )
   const [row] = rows
   if (row === undefined) return null
   return {
-    kind: row.kind,
+    kind: 'refresh',
     applicationId: row.application_id,
     userId: row.user_id,
     username: row.username,
@@ -118,58 +96,72 @@ export async function findToken(
     organizationId: null,
     createdAt: row.created_at,
     expiresAt: row.expires_at,
-    cnf: row.details.cnf ?? null,
-    act: row.details.act ?? null,
+    cnf: null,
+    act: null,
     acr: row.details.acr ?? null,
     authenticatedAt: row.details.wantsAuthTime ? row.authenticated_at : null,
-    signIn: row.authenticated_at && { sessionId: row.session_id, at: row.authenticated_at },
+    signIn: { sessionId: row.session_id, at: row.authenticated_at },
   }
 }
 
-/** What a JWT of ours names that may have ended since: its grant, or null where the application spoke for itself. */
-export interface SignedToken {
+/** An access token that we made, opaque or a JWT, and what of it may have ended since: its grant. */
+export interface IssuedToken {
   token: string
+  /** Null where the application speaks for itself. */
   grantId: string | null
   applicationId: string
   expiresAt: Date
 }
 
-/** Whether what stands behind a JWT goes on: grant, session and user, and nobody revoked it. Null when not. */
-export async function findSignedToken(
+/** What a grant adds to the facts of a token. */
+export type GrantFacts = Pick<TokenFacts, 'userId' | 'username' | 'signIn'>
+
+/** Whether what stands behind an access token goes on: grant, session and user, and nobody revoked it. Null when not. */
+export async function findIssuedToken(
   ctx: Tx,
-  { token, grantId, applicationId }: SignedToken,
-): Promise<Pick<TokenFacts, 'username' | 'signIn'> | null> {
+  { token, grantId, applicationId }: IssuedToken,
+): Promise<GrantFacts | null> {
   if (grantId === null) {
     const { rows } = await sql`
       select from idp.applications a where a.id = ${applicationId}
         and not exists (select from idp.tokens t where t.hash = ${sha256(token)})`.execute(ctx.db)
-    return rows.length === 0 ? null : { username: null, signIn: null }
+    return rows.length === 0 ? null : { userId: null, username: null, signIn: null }
   }
-  const { rows } = await sql<{ username: string | null; sessionId: string | null; at: Date }>`
-    select p.username, g.session_id as "sessionId", g.authenticated_at as at from idp.grants g left join auth.sessions s on s.id = g.session_id join auth.users u on u.id = g.user_id
+  const { rows } = await sql<{
+    userId: string
+    username: string | null
+    sessionId: string | null
+    at: Date
+  }>`
+    select u.id as "userId", p.username, g.session_id as "sessionId", g.authenticated_at as at
+    from idp.grants g left join auth.sessions s on s.id = g.session_id join auth.users u on u.id = g.user_id
       left join idp.profiles p on p.user_id = u.id
     where g.id = ${grantId} and g.application_id = ${applicationId} and ${isLive(ctx)}`.execute(
     ctx.db,
   )
   const [row] = rows
   if (row === undefined) return null
-  return { username: row.username, signIn: { sessionId: row.sessionId, at: row.at } }
+  const { userId, username, sessionId, at } = row
+  return { userId, username, signIn: { sessionId, at } }
 }
 
-/** Revokes an application's own token, and with it everything of the same grant. True when there was one. */
-export async function revokeToken(ctx: Tx, token: string, applicationId: string): Promise<boolean> {
-  const { rows } = await sql`
+/** Revokes an application's refresh token, and with it everything of the same grant. */
+export async function revokeRefreshToken(
+  ctx: Tx,
+  token: string,
+  applicationId: string,
+): Promise<void> {
+  await sql`
     with ${revoking(ctx, {
       event: 'token.revoked',
-      where: sql`t.hash = ${sha256(token)} and t.kind in ('refresh', 'access') and t.application_id = ${applicationId}`,
+      where: sql`t.hash = ${sha256(token)} and t.kind = 'refresh' and t.application_id = ${applicationId}`,
     })}
-    select 1 from revoked`.execute(ctx.db)
-  return rows.length > 0
+    select 1`.execute(ctx.db)
 }
 
-/** The same for a JWT: its grant ends; of an application's own, the hash is kept until it would have expired. */
-export async function revokeSignedToken(ctx: Tx, signed: SignedToken): Promise<void> {
-  const { token, grantId, applicationId, expiresAt } = signed
+/** The same for an access token: its grant ends; of an application's own, the hash is kept until it would have expired. */
+export async function revokeIssuedToken(ctx: Tx, issued: IssuedToken): Promise<void> {
+  const { token, grantId, applicationId, expiresAt } = issued
   await sql`
     with gone as (
       delete from idp.grants g where g.id = ${grantId}::uuid and g.application_id = ${applicationId}

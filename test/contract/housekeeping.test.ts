@@ -5,13 +5,13 @@ import { tidy } from '../../src/flows/housekeeping.ts'
 import { createApplication } from '../../src/model/application.ts'
 import { createDeviceCode } from '../../src/model/device-code.ts'
 import { createGrant } from '../../src/model/grant.ts'
+import { createRefreshToken } from '../../src/model/grant-refresh.ts'
 import { take } from '../../src/model/limit.ts'
 import { createPasskeyChallenge } from '../../src/model/passkey-challenge.ts'
 import { createPushedRequest } from '../../src/model/pushed-request.ts'
 import { spendProof } from '../../src/model/replay.ts'
 import { carrySession, createSession, listSessions } from '../../src/model/session.ts'
 import { createPersonalAccessToken, createSubjectToken } from '../../src/model/subject-token.ts'
-import { createAccessToken } from '../../src/model/token.ts'
 import { createUser } from '../../src/model/user.ts'
 import { createVerification } from '../../src/model/verification.ts'
 import { world } from '../world.ts'
@@ -54,11 +54,10 @@ test('what is over goes, and what is in use stays', async () => {
   }
   const used = await createGrant(ctx, grant)
   await createGrant(ctx, grant)
-  await createAccessToken(
-    ctx,
-    { value: 'a token', lifetime: 30 * day, cnf: null, act: null },
-    { grantId: used, applicationId: 'shop', scope: '' },
-  )
+  await createRefreshToken(ctx, used ?? '', {
+    ...{ applicationId: 'shop', isThirdParty: false, target: null },
+    ...{ refreshLifetime: 30 * day, cnf: null, bindsRefresh: false },
+  })
 
   const question = {
     type: 'authentication',

@@ -37,7 +37,7 @@ describe('a subject token', () => {
     const subject_token = await subjectFor(at)
     const tokens = await exchanged(at, { subject_token, scope: 'openid email offline_access' })
     expect(tokens).toEqual({
-      access_token: expect.stringMatching(/^[\w-]{43}$/),
+      access_token: expect.stringMatching(/^[\w-]{80,}$/),
       issued_token_type: accessTokenType,
       token_type: 'Bearer',
       expires_in: 3600,

@@ -7,8 +7,8 @@ import { mintAccessToken } from '../mint.ts'
 import { actingFor, mayUse, type TokenRequest, type TokenSet, targetOf } from './grant-type.ts'
 
 /**
- * A token for the application itself, with the scopes that its roles hold. For an API or an organization it is a JWT,
- * which costs no round trip while the rights are fresh; for neither there is nothing that it could open: its scope is empty.
+ * A token for the application itself, with the scopes that its roles hold. For an API or an organization it is a JWT;
+ * for neither there is nothing that it could open: its scope is empty. No round trip while the rights are fresh.
  */
 export async function issueClientToken(
   ctx: Context,
@@ -18,8 +18,8 @@ export async function issueClientToken(
   mayUse(application, 'client_credentials')
   const acting = actingFor(ctx, application)
   const target = (await targetOf(ctx, asked)) ?? (await defaultTarget(ctx))
-  const held =
-    target === null ? [] : scopesFor(await findApplicationRights(acting, application.id), target)
+  const rights = await findApplicationRights(acting, application.id)
+  const held = target === null ? [] : scopesFor(rights, target)
   const access = await mintAccessToken(acting, {
     application,
     holder: null,

@@ -5,7 +5,7 @@ import { type Application, isPublic } from '../../model/application.ts'
 import type { Granted } from '../../model/grant.ts'
 import { findCatalog } from '../../model/resource.ts'
 import { organizationsScope, type Target, type TargetProblem } from '../../model/rights.ts'
-import type { Confirmation, Issue, OpaqueToken } from '../../model/token-row.ts'
+import type { Confirmation, Issue } from '../../model/token-row.ts'
 import { targetResource } from '../consent.ts'
 import type { Minted } from '../mint.ts'
 
@@ -103,7 +103,7 @@ export function targetScope(granted: Granted, narrowed: readonly string[]): stri
 export function issueFor(
   application: Application,
   { cnf }: TokenRequest,
-  { target, opaque }: { target: Target | null; opaque: OpaqueToken | null },
+  target: Target | null,
 ): Issue {
   const { refreshTokenTtlInDays, refreshTokenTtl } = application.customClientMetadata
   const fallback = refreshTokenTtl === undefined ? refreshTokenDays * day : refreshTokenTtl * second
@@ -111,7 +111,6 @@ export function issueFor(
     applicationId: application.id,
     isThirdParty: application.isThirdParty,
     target,
-    opaque,
     refreshLifetime: refreshTokenTtlInDays === undefined ? fallback : refreshTokenTtlInDays * day,
     cnf,
     // A confidential client proves itself by its secret at every refresh (RFC 9449 § 5).

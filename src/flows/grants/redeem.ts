@@ -4,7 +4,7 @@ import { type Application, alwaysRefreshes } from '../../model/application.ts'
 import type { Redeeming } from '../../model/redemption.ts'
 import type { TargetProblem } from '../../model/rights.ts'
 import type { Issue, Issued } from '../../model/token-row.ts'
-import { finishAccessToken, opaqueToken } from '../mint.ts'
+import { mintAccessToken } from '../mint.ts'
 import {
   issueFor,
   refuseTarget,
@@ -28,15 +28,14 @@ export async function redeemForTokens(
 ): Promise<TokenSet> {
   const { cnf } = asked
   const target = await targetOf(acting, asked)
-  const opaque = target === null ? opaqueToken(acting, { application, cnf, act: null }) : null
-  const issue = issueFor(application, asked, { target, opaque })
+  const issue = issueFor(application, asked, target)
   const alwaysRefresh = alwaysRefreshes(application)
   const issued = await redemption.redeem({ ...issue, alwaysRefresh })
   if (issued === null) {
     const problem = await redemption.problemOf(issue)
     throw problem === null ? new Fault('invalid_grant') : refuseTarget(problem, target)
   }
-  const access = await finishAccessToken(acting, opaque, {
+  const access = await mintAccessToken(acting, {
     application,
     holder: issued,
     scope: target === null ? issued.grantedScope : targetScope(issued, []),

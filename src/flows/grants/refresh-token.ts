@@ -3,7 +3,7 @@ import { Fault } from '../../base/fault.ts'
 import { type Application, isPublic } from '../../model/application.ts'
 import { keepRefreshToken, rotateRefreshToken } from '../../model/grant-refresh.ts'
 import { keepKnown } from '../consent.ts'
-import { finishAccessToken, opaqueToken } from '../mint.ts'
+import { mintAccessToken } from '../mint.ts'
 import {
   actingFor,
   apiScopesOf,
@@ -27,9 +27,8 @@ export async function refreshTokens(
   const target = await targetOf(ctx, asked)
   const apiScopes = await apiScopesOf(ctx, scope)
   const acting = actingFor(ctx, application)
-  const opaque = target === null ? opaqueToken(ctx, { application, cnf, act: null }) : null
   const refresh = {
-    ...issueFor(application, asked, { target, opaque }),
+    ...issueFor(application, asked, target),
     token: asked.refreshToken,
     scope: keepKnown(scope),
     apiScopes,
@@ -43,7 +42,7 @@ export async function refreshTokens(
     case 'rotated': {
       const { issued } = rotation
       const own = refresh.scope.length > 0 ? refresh.scope.join(' ') : issued.grantedScope
-      const access = await finishAccessToken(acting, opaque, {
+      const access = await mintAccessToken(acting, {
         application,
         holder: issued,
         scope: target === null ? own : targetScope(issued, scope),
