@@ -1,4 +1,4 @@
-import { createSecretKey, generateKeyPairSync } from 'node:crypto'
+import { createSecretKey, generateKeyPairSync, verify } from 'node:crypto'
 import { jwtVerify, SignJWT } from 'jose'
 import { expect, test } from 'vitest'
 import { type Algorithm, type SigningKey, signJwt, type VerifyingKey, verifyJwt } from './jwt.ts'
@@ -97,6 +97,24 @@ test('a changed claim breaks the signature', () => {
 test.each(['', 'a.b', 'a.b.c', 'a.b.c.d', '..', 'null.null.x'])('%j is no token', (token) => {
   expect(verifyJwt(token, [keysOf('ES256').verifying], now).outcome).toBe('malformed')
 })
+
+test.each(['ES256', 'ES384'] as const)(
+  '%s is sound whatever its numbers begin with',
+  (algorithm) => {
+    const { signing } = keysOf(algorithm)
+    const { publicKey } = pairs[algorithm]
+    const beginnings = new Set<number>()
+    for (let count = 0; count < 700; count += 1) {
+      const [head, body, mark = ''] = signJwt(signing, { count }).split('.')
+      const bytes = Buffer.from(mark, 'base64url')
+      const key = { key: publicKey, dsaEncoding: 'ieee-p1363' as const }
+      const digest = algorithm === 'ES256' ? 'sha256' : 'sha384'
+      expect(verify(digest, Buffer.from(`${head}.${body}`), key, bytes)).toBe(true)
+      beginnings.add(bytes[0] ?? 0)
+    }
+    expect(beginnings.size).toBeGreaterThan(100)
+  },
+)
 
 test('a token that was found good before is held to its times, its key and its every character', () => {
   const { signing, verifying } = keysOf('ES256')

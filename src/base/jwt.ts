@@ -40,10 +40,30 @@ function encode(value: unknown): string {
 
 function signature(key: SigningKey, input: string): Buffer {
   if (!(key.private instanceof KeyObject)) return hmacSha256(key.private, input)
-  return sign(digestOf(key.algorithm), Buffer.from(input), {
-    key: key.private,
-    dsaEncoding: 'ieee-p1363',
-  })
+  const signed = sign(digestOf(key.algorithm), Buffer.from(input), key.private)
+  const size = numberSizes[key.algorithm]
+  return size === undefined ? signed : joinNumbers(signed, size)
+}
+
+/** How many bytes each of the two numbers of an elliptic signature has. */
+const numberSizes: Partial<Record<Algorithm, number>> = { ES256: 32, ES384: 48 }
+
+/**
+ * From DER to what RFC 7518 § 3.4 wants: both numbers at their full length. Node does it too, when it is told so beside
+ * the key, and takes as long for that as for the signature.
+ */
+function joinNumbers(der: Buffer, size: number): Buffer {
+  const joined = Buffer.alloc(2 * size)
+  let at = 2
+  for (const end of [size, 2 * size]) {
+    const length = der[at + 1] ?? 0
+    const stop = at + 2 + length
+    // A zero stands before a number whose first bit is set; leading zeros of its own are left out.
+    const digits = der.subarray(stop - Math.min(length, size), stop)
+    digits.copy(joined, end - digits.length)
+    at = stop
+  }
+  return joined
 }
 
 function digestOf(algorithm: Algorithm): string | null {
