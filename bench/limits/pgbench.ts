@@ -45,7 +45,7 @@ export async function prepareReplay(options: ReplayOptions): Promise<Replay> {
   const commands = first.map(({ text }, at) => {
     return text.replaceAll(/\$(\d+)/g, (_, digits: string) => {
       const place = { at, index: Number(digits) - 1 }
-      const values = recorded.map((statements) => valueOf(statements, place))
+      const values = recorded.map((statements) => valueAt(statements, place))
       const [value = null] = values
       const variable = `v${at}_${place.index}`
       if (values.some((one) => one !== value)) {
@@ -81,7 +81,7 @@ interface Column extends Place {
   variable: string
 }
 
-function valueOf(statements: readonly Statement[], { at, index }: Place): string | null {
+function valueAt(statements: readonly Statement[], { at, index }: Place): string | null {
   return statements[at]?.values[index] ?? null
 }
 
@@ -97,7 +97,7 @@ async function store(url: string, table: string, columns: Column[], options: Rep
     const rows = recorded.map((statements, at) => ({
       // Who comes after whom in a chain of tokens goes to the same client, after it.
       ...{ client: at % clients, turn: Math.floor(at / clients) },
-      ...Object.fromEntries(columns.map((one) => [one.variable, valueOf(statements, one)])),
+      ...Object.fromEntries(columns.map((one) => [one.variable, valueAt(statements, one)])),
     }))
     await client.query(
       `insert into ${table} select * from jsonb_populate_recordset(null::${table}, $1::text::jsonb)`,

@@ -1,6 +1,6 @@
 import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { arrivals, closedLoop, kindOf, openLoop } from './load.ts'
+import { arrivals, closedLoop, kindOf, OutOfStock, openLoop } from './load.ts'
 
 const periodMs = 1500
 const stallMs = 150
@@ -87,4 +87,20 @@ test('what began while warming up is forgotten', async () => {
   const [loaded] = await openLoop({ lanes, seconds: 0.5, warmSeconds: 0.5 })
   expect(loaded?.begun).toBeGreaterThan(0)
   expect(loaded?.begun).toBeLessThan(calls)
+})
+
+test('where nothing is left to use up, no more begin, and the time until then counts', async () => {
+  let left = 50
+  const operation = async () => {
+    await turn()
+    if (left === 0) throw new OutOfStock()
+    left -= 1
+    return 'success' as const
+  }
+  const closed = await closedLoop({ name: 'few', workers: [operation, operation], seconds: 20 })
+  expect(closed).toMatchObject({ begun: 50, ended: 50, isExhausted: true })
+  expect(closed.seconds).toBeLessThan(20)
+  left = 10
+  const [open] = await openLoop({ lanes: [{ name: 'few', operation, rate: 1000 }], seconds: 0.5 })
+  expect(open).toMatchObject({ ended: 10, isExhausted: true })
 })

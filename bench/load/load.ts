@@ -18,6 +18,9 @@ export type Kind =
 /** One thing that a client does, in one request or several. It throws where an answer is wrong. */
 export type Operation = () => Promise<Kind>
 
+/** Thrown by an operation for which nothing is left to use up: it was none, and no more of its lane begin. */
+export class OutOfStock extends Error {}
+
 export function kindOf({ status }: Pick<Answer, 'status'>, expected?: number): Kind {
   if (status < 300) return 'success'
   if (status < 400) return 'redirect'
@@ -61,6 +64,8 @@ export interface Loaded {
   late: number
   /** More than one in a hundred was late: the generator was too slow to say anything of the server. */
   isVoid: boolean
+  /** What operations use up was gone before the time was; `seconds` says how long it lasted. */
+  isExhausted: boolean
   /** What the first `wrong` one said. */
   complaint: string | null
 }
@@ -92,15 +97,19 @@ export async function openLoop(options: OpenLoopOptions): Promise<Loaded[]> {
     const sent = performance.now() - began
     if (isCounted) run.tally.begin(sent - intended)
     underWay += 1
-    const end = (kind: Kind, complaint?: string) => {
+    // It never rejects.
+    void attempt(run.lane.operation).then((outcome) => {
       underWay -= 1
       const now = performance.now() - began
-      if (isCounted)
-        run.tally.end({ kind, latencyMs: now - intended, serviceMs: now - sent, complaint })
+      if (outcome === 'out of stock') {
+        run.tally.exhaust((now - warmMs) / 1000)
+        run.next = Number.POSITIVE_INFINITY
+      } else if (isCounted) {
+        run.tally.end({ ...outcome, latencyMs: now - intended, serviceMs: now - sent })
+      }
       // An answer wakes us anyway: who is due by now need not wait for the timer.
       pump()
-    }
-    attempt(run.lane.operation, end)
+    })
   }
 
   function pump(): void {
@@ -141,40 +150,43 @@ export async function closedLoop(
   const began = performance.now()
   const from = began + warmSeconds * 1000
   const until = from + seconds * 1000
+  let isOver = false
   async function work(operation: Operation) {
-    for (let start = performance.now(); start < until; start = performance.now()) {
-      const counts = start >= from
-      if (counts) tally.begin(0)
-      await attempt(operation, (kind, complaint) => {
-        const took = performance.now() - start
-        if (counts) tally.end({ kind, latencyMs: took, serviceMs: took, complaint })
-      })
+    for (let start = performance.now(); start < until && !isOver; start = performance.now()) {
+      const isCounted = start >= from
+      if (isCounted) tally.begin(0)
+      const outcome = await attempt(operation)
+      const now = performance.now()
+      if (outcome === 'out of stock') {
+        isOver = true
+        tally.exhaust((now - from) / 1000)
+      } else if (isCounted) {
+        tally.end({ ...outcome, latencyMs: now - start, serviceMs: now - start })
+      }
     }
   }
   await Promise.all(workers.map(work))
-  const took = (performance.now() - from) / 1000
-  const loaded = tally.close(took)
-  return { ...loaded, perSecond: loaded.good.count / took }
+  const loaded = tally.close((performance.now() - from) / 1000)
+  return { ...loaded, perSecond: loaded.good.count / loaded.seconds }
 }
 
-function attempt(
+async function attempt(
   operation: Operation,
-  end: (kind: Kind, complaint?: string) => void,
-): Promise<void> {
-  return operation().then(
-    (kind) => end(kind),
-    (error: unknown) => {
-      if (error instanceof NoAnswer) end(error.kind)
-      else end('wrong', error instanceof Error ? error.message : String(error))
-    },
-  )
+): Promise<{ kind: Kind; complaint?: string } | 'out of stock'> {
+  try {
+    return { kind: await operation() }
+  } catch (error) {
+    if (error instanceof OutOfStock) return 'out of stock'
+    if (error instanceof NoAnswer) return { kind: error.kind }
+    return { kind: 'wrong', complaint: error instanceof Error ? error.message : String(error) }
+  }
 }
 
 interface Ended {
   kind: Kind
   latencyMs: number
   serviceMs: number
-  complaint: string | undefined
+  complaint?: string
 }
 
 function createTally(name: string) {
@@ -186,6 +198,7 @@ function createTally(name: string) {
   let lateOnes = 0
   let complaint: string | null = null
   let isClosed = false
+  let exhaustedAfter: number | null = null
   return {
     begin(lateBy: number) {
       begun += 1
@@ -204,11 +217,20 @@ function createTally(name: string) {
       }
       complaint ??= one.complaint ?? null
     },
-    close(seconds: number): Loaded {
+    exhaust(seconds: number) {
+      begun -= 1
+      exhaustedAfter ??= Math.max(0, seconds)
+    },
+    close(planned: number): Loaded {
       isClosed = true
+      const isExhausted = exhaustedAfter !== null
+      const seconds = Math.min(planned, exhaustedAfter ?? planned)
       const late = begun === 0 ? 0 : lateOnes / begun
       const isVoid = late > bearableLateness
-      return { name, seconds, begun, ended, kinds, good, service, late, isVoid, complaint }
+      return {
+        ...{ name, seconds, begun, ended, kinds, good, service, late, isVoid, complaint },
+        isExhausted,
+      }
     },
   }
 }

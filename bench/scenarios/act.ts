@@ -13,9 +13,6 @@ export interface Act {
 
 export type Prepare = (ask: Ask) => Promise<Act>
 
-/** Nothing is left of what operations use up: those that began before it count, and no more begin. */
-export class OutOfStock extends Error {}
-
 /** What became of an operation whose answer should have this status; a good answer of another sort is a wrong one. */
 export function checked(answer: Answer, status: number, isRight = true): Kind {
   const kind = kindOf(answer)

@@ -1,5 +1,6 @@
+import { OutOfStock } from '../load/load.ts'
 import type { People } from '../world/people.ts'
-import { type Act, type Ask, checked, json, must, OutOfStock, someClient, times } from './act.ts'
+import { type Act, type Ask, checked, json, must, someClient, times } from './act.ts'
 
 /** `/auth/v1`, as Supabase's clients ask it. */
 const root = '/auth/v1'

@@ -1,5 +1,6 @@
+import { OutOfStock } from '../load/load.ts'
 import { callback, challenge, secret, verifier } from '../oidc/scene.ts'
-import { type Act, type Ask, checked, form, must, OutOfStock, times } from './act.ts'
+import { type Act, type Ask, checked, form, must, times } from './act.ts'
 
 /** An OpenID Provider below `/oidc`, ours or another, where these browsers are signed in. */
 export interface Browsers {
