@@ -688,6 +688,11 @@ export interface IdpVerifications {
   used_at: Date | null
 }
 
+export interface IdpWalks {
+  name: string
+  after: string
+}
+
 export interface Database {
   'auth.audit_log_entries': AuthAuditLogEntries
   'auth.custom_oauth_providers': AuthCustomOauthProviders
@@ -757,4 +762,5 @@ export interface Database {
   'idp.tokens': IdpTokens
   'idp.user_roles': IdpUserRoles
   'idp.verifications': IdpVerifications
+  'idp.walks': IdpWalks
 }

@@ -13,16 +13,8 @@ const chores: { what: string; every: number; work: (ctx: Context) => Promise<unk
 ]
 
 /** Tidies until nothing is left, or until another node does it. Returns what went. */
-export async function tidy(ctx: Context): Promise<Tidied['deleted']> {
-  const total: Tidied['deleted'] = {}
-  for (;;) {
-    const tidied = await transaction(ctx, (ctx) => deleteExpired(ctx))
-    if (tidied === null) return total
-    for (const [table, count] of Object.entries(tidied.deleted)) {
-      total[table] = (total[table] ?? 0) + count
-    }
-    if (!tidied.isFull) return total
-  }
+export function tidy(ctx: Context): Promise<Tidied> {
+  return deleteExpired((work) => transaction(ctx, work))
 }
 
 /**

@@ -1,148 +1,173 @@
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import type { Tx } from '../base/context.ts'
 import { day } from '../base/time.ts'
 import { sqlAfter, sqlNow } from './clock.ts'
+import { nilUuid } from './uuid.ts'
+
+interface Dead {
+  table: string
+  /** Of `row`. */
+  isDead(ctx: Tx): RawBuilder<unknown>
+  /** The indexed column by which the dead stand together; null for a table that stays small. */
+  by: string | null
+  /** How many go in one statement: few enough to hold no lock for long. */
+  batch: number
+}
+
+const batch = 1000
+
+function olderThan(table: string, by: string, age: number, more?: RawBuilder<unknown>): Dead {
+  const isDead = (ctx: Tx) =>
+    sql`row.${sql.ref(by)} < ${age === 0 ? sqlNow(ctx) : sqlAfter(ctx, -age)}${more ?? sql``}`
+  return { table, by, batch, isDead }
+}
 
 /** What nobody can use any more. Expiry is decided where a row is used; this only tidies. */
-const dead = [
+const dead: readonly Dead[] = [
+  olderThan('idp.tokens', 'expires_at', 1 * day),
+  olderThan('idp.verifications', 'expires_at', 1 * day),
+  // A page that stood open for long may begin again within a day.
+  olderThan('idp.interactions', 'expires_at', 1 * day),
+  olderThan('idp.session_tokens', 'expires_at', 0),
+  // No session takes it along at its end, so it goes with its last token.
+  olderThan(
+    'idp.grants',
+    'created_at',
+    1 * day,
+    sql` and row.session_id is null and not exists (select from idp.tokens t where t.grant_id = row.id)`,
+  ),
+  olderThan('idp.limits', 'resets_at', 0),
+  olderThan('idp.pushed_requests', 'expires_at', 0),
+  olderThan('idp.device_codes', 'expires_at', 1 * day),
+  olderThan('idp.subject_tokens', 'expires_at', 0),
+  olderThan('idp.personal_access_tokens', 'expires_at', 0),
+  olderThan('idp.spent_proofs', 'expires_at', 0),
   {
-    table: 'idp.tokens',
-    isDead: (ctx: Tx) => sql`row.expires_at < ${sqlAfter(ctx, -1 * day)}`,
-  },
-  {
-    table: 'idp.verifications',
-    isDead: (ctx: Tx) => sql`row.expires_at < ${sqlAfter(ctx, -1 * day)}`,
-  },
-  {
-    // A page that stood open for long may begin again within a day.
-    table: 'idp.interactions',
-    isDead: (ctx: Tx) => sql`row.expires_at < ${sqlAfter(ctx, -1 * day)}`,
-  },
-  {
-    table: 'idp.session_tokens',
-    isDead: (ctx: Tx) => sql`row.expires_at < ${sqlNow(ctx)}`,
-  },
-  {
-    // No session takes it along at its end, so it goes with its last token.
-    table: 'idp.grants',
-    isDead: (ctx: Tx) => sql`row.session_id is null and row.created_at < ${sqlAfter(ctx, -1 * day)}
-      and not exists (select from idp.tokens t where t.grant_id = row.id)`,
-  },
-  {
-    table: 'idp.limits',
-    isDead: (ctx: Tx) => sql`row.resets_at < ${sqlNow(ctx)}`,
-  },
-  {
-    table: 'idp.keys',
-    isDead: (ctx: Tx) => sql`row.state = 'retiring' and row.expires_at < ${sqlNow(ctx)}`,
-  },
-  {
-    table: 'idp.pushed_requests',
-    isDead: (ctx: Tx) => sql`row.expires_at < ${sqlNow(ctx)}`,
-  },
-  {
-    table: 'idp.device_codes',
-    isDead: (ctx: Tx) => sql`row.expires_at < ${sqlAfter(ctx, -1 * day)}`,
-  },
-  {
-    table: 'idp.subject_tokens',
-    isDead: (ctx: Tx) => sql`row.expires_at < ${sqlNow(ctx)}`,
-  },
-  {
-    table: 'idp.personal_access_tokens',
-    isDead: (ctx: Tx) => sql`row.expires_at < ${sqlNow(ctx)}`,
-  },
-  {
-    table: 'idp.spent_proofs',
-    isDead: (ctx: Tx) => sql`row.expires_at < ${sqlNow(ctx)}`,
+    ...{ table: 'idp.keys', by: null, batch },
+    isDead: (ctx) => sql`row.state = 'retiring' and row.expires_at < ${sqlNow(ctx)}`,
   },
   {
     // Introduced itself, and nobody let it do anything within a week.
-    table: 'idp.applications',
-    isDead: (ctx: Tx) => sql`row.origin <> 'admin' and row.updated_at < ${sqlAfter(ctx, -7 * day)}
+    ...{ table: 'idp.applications', by: null, batch },
+    isDead: (ctx) => sql`row.origin <> 'admin' and row.updated_at < ${sqlAfter(ctx, -7 * day)}
       and not exists (select from idp.consents c where c.application_id = row.id)
       and not exists (select from idp.grants g where g.application_id = row.id)`,
   },
-  {
-    table: 'auth.webauthn_challenges',
-    isDead: (ctx: Tx) => sql`row.expires_at < ${sqlAfter(ctx, -1 * day)}`,
-  },
-  {
-    table: 'auth.mfa_challenges',
-    isDead: (ctx: Tx) => sql`row.created_at < ${sqlAfter(ctx, -1 * day)}`,
-  },
-  {
-    table: 'auth.mfa_factors',
-    isDead: (ctx: Tx) =>
-      sql`row.status = 'unverified' and row.updated_at < ${sqlAfter(ctx, -1 * day)}`,
-  },
-  {
-    table: 'auth.oauth_client_states',
-    isDead: (ctx: Tx) => sql`row.created_at < ${sqlAfter(ctx, -1 * day)}`,
-  },
-  {
-    table: 'auth.oauth_authorizations',
-    isDead: (ctx: Tx) => sql`row.expires_at < ${sqlAfter(ctx, -1 * day)}`,
-  },
-  {
-    table: 'auth.saml_relay_states',
-    isDead: (ctx: Tx) => sql`row.created_at < ${sqlAfter(ctx, -1 * day)}`,
-  },
-  {
-    table: 'auth.flow_state',
-    isDead: (ctx: Tx) => sql`row.created_at < ${sqlAfter(ctx, -1 * day)}`,
-  },
-  {
-    // Ended by its date, or carried by nothing: no cookie, no token of ours, no refresh token of GoTrue's.
-    table: 'auth.sessions',
-    isDead: (ctx: Tx) => sql`row.not_after < ${sqlAfter(ctx, -3 * day)} or (
-      row.created_at < ${sqlAfter(ctx, -1 * day)} and row.refresh_token_hmac_key is null
-      and not exists (select from auth.refresh_tokens r where r.session_id = row.id)
-      and not exists (select from idp.session_tokens t where t.session_id = row.id)
-      and not exists (select from idp.grants g join idp.tokens k on k.grant_id = g.id where g.session_id = row.id))`,
-  },
-] as const
-
-/** How many rows go in one statement: few enough to hold no lock for long. */
-const batch = 1000
-
-/** How many rows of each table went, and whether a batch was full, so that there may be more. */
-export interface Tidied {
-  deleted: Record<string, number>
-  isFull: boolean
-}
+  olderThan('auth.webauthn_challenges', 'expires_at', 1 * day),
+  olderThan('auth.mfa_challenges', 'created_at', 1 * day),
+  olderThan('auth.oauth_client_states', 'created_at', 1 * day),
+  olderThan('auth.saml_relay_states', 'created_at', 1 * day),
+  // For each that goes, Postgres reads all of GoTrue's relay states: their reference to it has no index.
+  { ...olderThan('auth.flow_state', 'created_at', 1 * day), batch: 100 },
+  // Ended by its date.
+  olderThan('auth.sessions', 'not_after', 3 * day),
+]
 
 /**
- * Deletes one batch of each. Where many nodes run, one of them tidies at a time, and the others get null.
- * To be called in a transaction, whose end gives the lock back. Nobody is told of sessions that were over for days.
+ * The same where GoTrue's tables have no index that would find it: they are walked by their primary key, a stretch at a
+ * time, and the next round goes on where this one stopped.
  */
-export async function deleteExpired(ctx: Tx): Promise<Tidied | null> {
-  const lock = await sql<{ isMine: boolean }>`
-    select pg_try_advisory_xact_lock(hashtext('sekisho housekeeping')) as "isMine",
-      set_config('sekisho.is_tidying', 'on', true)`.execute(ctx.db)
-  if (lock.rows[0]?.isMine !== true) return null
-  const deleted: Record<string, number> = {}
-  for (const { table, isDead } of dead) {
-    const { rows } = await sql<{ count: number }>`
-      with gone as (
-        delete from ${sql.table(table)} where ctid = any (array(
-          select row.ctid from ${sql.table(table)} as row where ${isDead(ctx)} limit ${batch} for update skip locked))
-        returning 1)
-      select count(*)::int as count from gone`.execute(ctx.db)
-    deleted[table] = rows[0]?.count ?? 0
+const scattered: readonly Omit<Dead, 'by'>[] = [
+  {
+    // For each that goes, Postgres reads all challenges: their reference to it has no index.
+    ...{ table: 'auth.mfa_factors', batch: 100 },
+    isDead: (ctx) => sql`row.status = 'unverified' and row.updated_at < ${sqlAfter(ctx, -1 * day)}`,
+  },
+  {
+    ...{ table: 'auth.oauth_authorizations', batch },
+    isDead: (ctx) => sql`row.expires_at < ${sqlAfter(ctx, -1 * day)}`,
+  },
+  {
+    // Carried by nothing: no cookie, no token of ours, no refresh token of GoTrue's.
+    ...{ table: 'auth.sessions', batch },
+    isDead: (
+      ctx,
+    ) => sql`row.created_at < ${sqlAfter(ctx, -1 * day)} and row.refresh_token_hmac_key is null
+      and not exists (select from auth.refresh_tokens r where r.session_id = row.id)
+      and not exists (select from idp.session_tokens t where t.session_id = row.id)
+      and not exists (select from idp.grants g join idp.tokens k on k.grant_id = g.id where g.session_id = row.id)`,
+  },
+]
+
+/** So many rows are looked at in one step of a walk, and so many steps are made in a round. */
+const stretch = 1000
+const mostSteps = 100
+
+/** How many rows of each table went. */
+export type Tidied = Record<string, number>
+
+/** How many rows went in a step, and whether there may be more; null where another node tidies. */
+type Step = { gone: number; hasMore: boolean } | null
+
+/**
+ * Deletes what is over, in small transactions, and returns how many rows of each table went. Where many nodes run, one of
+ * them tidies at a time. Nobody is told of sessions that were over for days.
+ */
+export async function deleteExpired(
+  inTransaction: (work: (ctx: Tx) => Promise<Step>) => Promise<Step>,
+): Promise<Tidied> {
+  const tidied: Tidied = {}
+  const sorts = [
+    ...dead.map((sort) => ({ ...sort, most: Number.POSITIVE_INFINITY, step: deleteBatch })),
+    ...scattered.map((sort) => ({ ...sort, by: null, most: mostSteps, step: walkOn })),
+  ]
+  for (const { most, step, ...sort } of sorts) {
+    let hasMore = true
+    for (let made = 0; hasMore && made < most; made += 1) {
+      const done = await inTransaction(async (ctx) =>
+        (await isOurTurn(ctx)) ? step(ctx, sort) : null,
+      )
+      if (done === null) return tidied
+      tidied[sort.table] = (tidied[sort.table] ?? 0) + done.gone
+      hasMore = done.hasMore
+    }
   }
-  return { deleted, isFull: Object.values(deleted).some((count) => count >= batch) }
+  return tidied
 }
 
-/** Deletes all of it, a transaction a batch, and returns how many rows went; none where another node tidies. */
-export async function deleteAllExpired(
-  inTransaction: (work: (ctx: Tx) => Promise<Tidied | null>) => Promise<Tidied | null>,
-): Promise<number> {
-  let total = 0
-  for (;;) {
-    const tidied = await inTransaction(deleteExpired)
-    if (tidied === null) return total
-    for (const count of Object.values(tidied.deleted)) total += count
-    if (!tidied.isFull) return total
-  }
+/** The end of the transaction gives the lock back. */
+async function isOurTurn(ctx: Tx): Promise<boolean> {
+  const { rows } = await sql<{ isMine: boolean }>`
+    select pg_try_advisory_xact_lock(hashtext('sekisho housekeeping')) as "isMine",
+      set_config('sekisho.is_tidying', 'on', true)`.execute(ctx.db)
+  return rows[0]?.isMine === true
+}
+
+async function deleteBatch(ctx: Tx, { table, isDead, by, batch }: Dead): Promise<Step> {
+  // The oldest first, which the index gives without looking at what is alive.
+  const order = by === null ? sql`` : sql`order by row.${sql.ref(by)}`
+  const { rows } = await sql<{ count: number }>`
+    with gone as (
+      delete from ${sql.table(table)} where ctid = any (array(
+        select row.ctid from ${sql.table(table)} as row where ${isDead(ctx)} ${order} limit ${batch} for update skip locked))
+      returning 1)
+    select count(*)::int as count from gone`.execute(ctx.db)
+  const gone = rows[0]?.count ?? 0
+  return { gone, hasMore: gone >= batch }
+}
+
+/** Looks at the next stretch, which ends sooner where there is enough to delete; after the last, the walk begins anew. */
+async function walkOn(ctx: Tx, { table, isDead, batch }: Dead): Promise<Step> {
+  const { rows } = await sql<{ gone: number; has_more: boolean }>`
+    with stretch as (
+      select t.id from ${sql.table(table)} t
+      where t.id > coalesce((select w.after from idp.walks w where w.name = ${table}), ${nilUuid}::uuid)
+      order by t.id limit ${stretch}),
+    found as (
+      select row.id from ${sql.table(table)} as row join stretch s on s.id = row.id where ${isDead(ctx)}
+      order by row.id limit ${batch} for update of row skip locked),
+    gone as (delete from ${sql.table(table)} where id in (select id from found) returning id),
+    stop as (
+      select case
+        when (select count(*) from found) >= ${batch} then (select id from found order by id desc limit 1)
+        when (select count(*) from stretch) >= ${stretch} then (select id from stretch order by id desc limit 1)
+      end as after),
+    moved as (
+      insert into idp.walks (name, after) select ${table}, coalesce(stop.after, ${nilUuid}::uuid) from stop
+      on conflict (name) do update set after = excluded.after)
+    select (select count(*)::int from gone) as gone, (select after is not null from stop) as has_more`.execute(
+    ctx.db,
+  )
+  const [row] = rows
+  return { gone: row?.gone ?? 0, hasMore: row?.has_more ?? false }
 }

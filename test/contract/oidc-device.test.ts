@@ -3,7 +3,7 @@ import { transaction } from '../../src/base/context.ts'
 import { minute, second } from '../../src/base/time.ts'
 import { createApplication, updateApplication } from '../../src/model/application.ts'
 import { setConsentScopes } from '../../src/model/application-consent.ts'
-import { deleteAllExpired } from '../../src/model/expired.ts'
+import { deleteExpired } from '../../src/model/expired.ts'
 import { endSession } from '../../src/model/session.ts'
 import { authority, organizationScopes, things } from './oidc-authority.ts'
 import { claimsOf, type Fields, gate, me, person, verdict } from './oidc-client.ts'
@@ -244,6 +244,6 @@ test('expired requests are tidied away', async () => {
   await begin(at)
   at.scene.pass(2 * 24 * 60 * minute)
   const { ctx } = at.scene
-  await deleteAllExpired((work) => transaction(ctx, work))
+  await deleteExpired((work) => transaction(ctx, work))
   expect(await ctx.db.selectFrom('idp.device_codes').select('id').execute()).toEqual([])
 })

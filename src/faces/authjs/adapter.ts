@@ -29,7 +29,7 @@ import {
   findAuthjsUserByEmail,
   updateAuthjsUser,
 } from '../../model/authjs-user.ts'
-import { deleteAllExpired } from '../../model/expired.ts'
+import { deleteExpired } from '../../model/expired.ts'
 import { listSessions } from '../../model/session.ts'
 import { isUuid } from '../../model/uuid.ts'
 import {
@@ -211,7 +211,10 @@ export function adapterOver(open: () => Promise<Tx>): SekishoAdapter {
       (await listAccounts(ctx, String(userId))).map(listedAccount),
     ),
 
-    collectGarbage: method((ctx) => deleteAllExpired((work) => inTransaction(ctx, work))),
+    collectGarbage: method(async (ctx) => {
+      const tidied = await deleteExpired((work) => inTransaction(ctx, work))
+      return Object.values(tidied).reduce((sum, count) => sum + count, 0)
+    }),
   }
 }
 
