@@ -43,6 +43,10 @@ const serverVariables = {
   host: optional('HOST', 'GOTRUE_API_HOST'),
   databaseUrl: optional('DATABASE_URL', 'GOTRUE_DB_DATABASE_URL', 'DB_URL'),
   databasePoolSize: integer(['GOTRUE_DB_MAX_POOL_SIZE'], 10, { min: 1, max: 1000 }),
+  /** How long `sekisho start` waits for a database that does not answer yet. */
+  databaseWaitSeconds: integer(['SEKISHO_DATABASE_WAIT_SECONDS'], 30, { max: 3600 }),
+  /** After SIGTERM the server still answers so long, and says at `/readyz` that it is about to go. */
+  drainSeconds: integer(['SEKISHO_DRAIN_SECONDS'], 0, { max: 600 }),
   dataDir: text(['SEKISHO_DATA_DIR'], '.sekisho'),
   /** GoTrue's external URL ends in `/auth/v1`; ours is the origin. */
   publicUrl: url('SEKISHO_PUBLIC_URL', 'API_EXTERNAL_URL', 'GOTRUE_API_EXTERNAL_URL'),

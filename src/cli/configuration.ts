@@ -1,9 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { type Config, ConfigError, type ConfigSources, readConfig } from '../base/config.ts'
+import { systemRandom } from '../base/random.ts'
+import { isConnectionError } from '../base/sql-error.ts'
+import { second } from '../base/time.ts'
 import { type OpenDatabase, openDatabase } from '../db/open.ts'
 import { prepareDataDirectory, storedSecret } from './data-directory.ts'
-import { ending } from './ending.ts'
+import { ending, isEnding } from './ending.ts'
 
 export interface ServerFlags {
   port?: number
@@ -66,6 +70,26 @@ export async function open(config: Config): Promise<OpenDatabase> {
         cause: error,
       },
     )
+  }
+}
+
+/** The same for a server, which may come up before its database does. `tell` is told once that it waits. */
+export async function openPatiently(
+  config: Config,
+  tell: (waiting: { seconds: number; why: string }) => void,
+): Promise<OpenDatabase> {
+  const seconds = config.databaseWaitSeconds
+  const began = performance.now()
+  for (let isFirst = true; ; isFirst = false) {
+    try {
+      return await open(config)
+    } catch (error) {
+      const isOver = performance.now() - began > seconds * second
+      if (isOver || !isEnding(error) || !isConnectionError(error.cause)) throw error
+      if (isFirst) tell({ seconds, why: error.message })
+      // Not all at once, where many nodes wait for one database.
+      await pause((0.5 + (systemRandom.bytes(1)[0] ?? 0) / 512) * second)
+    }
   }
 }
 

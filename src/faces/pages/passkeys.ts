@@ -136,7 +136,7 @@ async function answer(c: Page, work: () => Promise<object>): Promise<Response> {
     if (!isFault(error)) throw error
     const wait = secondsToWait(error)
     if (wait !== null) c.header('retry-after', String(wait))
-    if (!isFault(error, 'unavailable', 'overloaded')) {
+    if (error.code !== 'unavailable' && error.code !== 'overloaded') {
       return c.json({ code: error.code }, error.code === 'over_request_rate_limit' ? 429 : 400)
     }
     c.get('ctx').log.error({ err: error }, 'A passkey could not be asked for.')
