@@ -9,6 +9,8 @@ export interface Cache {
   get<T>(key: string, now: Date, read: () => Promise<T>): Promise<T>
   /** After a write on this node; other nodes see it when their copy is `freshFor` old. */
   forget(key: string): void
+  /** How often something was found, and how often it had to be read. */
+  readonly counts: { hits: number; misses: number }
 }
 
 /** How long another node's change may stay unseen. */
@@ -16,11 +18,17 @@ export const freshFor = 5 * second
 
 export function createCache(): Cache {
   const entries = new Map<string, { readAt: number; value: unknown }>()
+  const counts = { hits: 0, misses: 0 }
   return {
+    counts,
     async get<T>(key: string, now: Date, read: () => Promise<T>): Promise<T> {
       const found = entries.get(key)
       const age = found === undefined ? Number.POSITIVE_INFINITY : now.getTime() - found.readAt
-      if (found !== undefined && age >= 0 && age < freshFor) return found.value as T
+      if (found !== undefined && age >= 0 && age < freshFor) {
+        counts.hits += 1
+        return found.value as T
+      }
+      counts.misses += 1
       const value = await read()
       entries.set(key, { readAt: now.getTime(), value })
       return value

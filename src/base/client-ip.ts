@@ -60,12 +60,17 @@ export function namedIp(
   header: string | undefined,
   trust: ProxyTrust,
 ): string | null {
+  const [first = ''] = (header ?? '').split(',')
+  return isTrustedProxy(peer, trust) ? bareAddress(first.trim()) : null
+}
+
+/** Whether who is connected to us is one of the proxies whose headers are believed. */
+export function isTrustedProxy(peer: string | null, trust: ProxyTrust): boolean {
   const current = peer === null ? null : bareAddress(peer)
-  const isBelieved =
+  return (
     current !== null &&
     (trust.kind === 'hops' || (trust.kind === 'networks' && isIn(trust.list, current)))
-  const [first = ''] = (header ?? '').split(',')
-  return isBelieved ? bareAddress(first.trim()) : null
+  )
 }
 
 /**

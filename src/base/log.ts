@@ -5,6 +5,12 @@ export interface Log extends Pick<Logger, 'debug' | 'info' | 'warn' | 'error'> {
   child(fields: Record<string, unknown>): Log
 }
 
+/** The log of a process. */
+export interface ProcessLog extends Log {
+  /** How many lines were given up, since nobody read them fast enough. */
+  dropped(): number
+}
+
 /** Fields that carry secrets, wherever they stand in what is logged. */
 const secretPaths = [
   'password',
@@ -18,14 +24,26 @@ const secretPaths = [
   'apiKey',
 ]
 
-/** JSON lines on standard error: standard output belongs to the answers of commands. */
-export function createLog(level: string): Log {
-  return pino(
+/** What waits to be written, in bytes. Who reads the log may be slow, or stand still: lines are lost then, not memory. */
+const bufferLimit = 4 * 1024 * 1024
+
+/**
+ * JSON lines on standard error: standard output belongs to the answers of commands. Nobody waits for a line to be written,
+ * and at the end of the process, a crash too, what is left is written before it goes.
+ */
+export function createLog(level: string): ProcessLog {
+  const destination = pino.destination({ dest: 2, sync: false, maxLength: bufferLimit })
+  let dropped = 0
+  destination.on('drop', () => {
+    dropped += 1
+  })
+  const logger = pino(
     {
       level,
       base: null,
       redact: { paths: secretPaths.flatMap((name) => [name, `*.${name}`]), censor: '[redacted]' },
     },
-    pino.destination({ dest: 2, sync: true }),
+    destination,
   )
+  return Object.assign(logger, { dropped: () => dropped })
 }

@@ -46,6 +46,19 @@ export async function putDelivery(
   )
 }
 
+/** How much lies in the outbox, by the database's clock; what is being sent just now is not due. */
+export async function countDeliveries(
+  ctx: Tx,
+): Promise<{ waiting: number; due: number; lagSeconds: number; failed: number }> {
+  const now = sqlNow(ctx)
+  const { rows } = await sql<{ waiting: number; due: number; lagSeconds: number; failed: number }>`
+    select count(*)::integer as waiting, (count(*) filter (where attempts > 0))::integer as failed,
+      (count(*) filter (where due_at <= ${now}))::integer as due,
+      coalesce(extract(epoch from ${now} - min(greatest(due_at, created_at)) filter (where due_at <= ${now})), 0)::float8 as "lagSeconds"
+    from idp.deliveries`.execute(ctx.db)
+  return rows[0] ?? { waiting: 0, due: 0, lagSeconds: 0, failed: 0 }
+}
+
 /** Takes a delivery out of the outbox, told or given up, and records which; nothing when another node was faster. */
 export async function closeDelivery(
   ctx: Tx,
