@@ -102,6 +102,7 @@ export async function openLoop(options: OpenLoopOptions): Promise<Loaded[]> {
       underWay -= 1
       const now = performance.now() - began
       if (outcome === 'out of stock') {
+        if (isCounted) run.tally.withdraw()
         run.tally.exhaust((now - warmMs) / 1000)
         run.next = Number.POSITIVE_INFINITY
       } else if (isCounted) {
@@ -153,20 +154,20 @@ export async function closedLoop(
   let isOver = false
   async function work(operation: Operation) {
     for (let start = performance.now(); start < until && !isOver; start = performance.now()) {
-      const isCounted = start >= from
-      if (isCounted) tally.begin(0)
       const outcome = await attempt(operation)
       const now = performance.now()
       if (outcome === 'out of stock') {
         isOver = true
         tally.exhaust((now - from) / 1000)
-      } else if (isCounted) {
+      } else if (now >= from && now <= until) {
+        // What ends within the time counts, whenever it began.
+        tally.begin(0)
         tally.end({ ...outcome, latencyMs: now - start, serviceMs: now - start })
       }
     }
   }
   await Promise.all(workers.map(work))
-  const loaded = tally.close((performance.now() - from) / 1000)
+  const loaded = tally.close(seconds)
   return { ...loaded, perSecond: loaded.good.count / loaded.seconds }
 }
 
@@ -217,8 +218,10 @@ function createTally(name: string) {
       }
       complaint ??= one.complaint ?? null
     },
-    exhaust(seconds: number) {
+    withdraw() {
       begun -= 1
+    },
+    exhaust(seconds: number) {
       exhaustedAfter ??= Math.max(0, seconds)
     },
     close(planned: number): Loaded {

@@ -9,6 +9,8 @@ export interface Act {
   operation: Operation
   /** Makes so many of what an operation uses up. Absent where nothing is. */
   restock?(count: number): Promise<void>
+  /** So many at a time are enough to keep its server busy, where more would only wait for seconds. */
+  atOnce?: number
 }
 
 export type Prepare = (ask: Ask) => Promise<Act>

@@ -1,0 +1,142 @@
+import { spawn } from 'node:child_process'
+import { freePort } from '../test/setup/free-port.ts'
+import { type Replay, replay } from './limits/pgbench.ts'
+import { createClient } from './load/client.ts'
+import { closedLoop, type Kind } from './load/load.ts'
+import { cpuSeconds, isPinned, startServer } from './machine/processes.ts'
+import { type Act, type Ask, askOver } from './scenarios/act.ts'
+
+/** As many at a time, in every closed loop, and as many clients of pgbench. */
+export const atOnce = 16
+
+/** Of one turn. CPU is in milliseconds per operation; null where it is nobody's, or another's. */
+export interface Turn {
+  perSecond: number
+  serverCpuMs: number | null
+  databaseCpuMs: number | null
+  /** How many of each kind there were. */
+  kinds: Partial<Record<Kind, number>>
+  complaint: string | null
+}
+
+/** Ours, a peer or a limit: what takes turns with the others. */
+export interface Contestant {
+  role: 'ours' | 'peer' | 'limit'
+  name: string
+  turn(seconds: number): Promise<Turn>
+}
+
+interface Processes {
+  server: number
+  /** The process from which all of Postgres descends; null where the server has its database within. */
+  postmaster: number | null
+}
+
+export function serverContestant(
+  { role, name }: Pick<Contestant, 'role' | 'name'>,
+  act: Act,
+  processes: Processes,
+): Contestant {
+  let expected = 300
+  return {
+    ...{ role, name },
+    async turn(seconds) {
+      const warmSeconds = Math.min(1, seconds / 3)
+      await act.restock?.(Math.ceil((seconds + warmSeconds) * expected * 1.3))
+      const workers = Array.from({ length: act.atOnce ?? atOnce }, () => act.operation)
+      await closedLoop({ name, workers, seconds: warmSeconds })
+      const before = cpu(processes)
+      const loaded = await closedLoop({ name, workers, seconds })
+      const after = cpu(processes)
+      const count = Math.max(1, loaded.ended)
+      expected = loaded.perSecond
+      return {
+        perSecond: loaded.perSecond,
+        serverCpuMs: ((after.server - before.server) * 1000) / count,
+        databaseCpuMs:
+          after.database === null || before.database === null
+            ? null
+            : ((after.database - before.database) * 1000) / count,
+        kinds: countsOf(loaded.kinds),
+        complaint: loaded.complaint,
+      }
+    },
+  }
+}
+
+export function cpu({ server, postmaster }: Processes) {
+  return {
+    server: cpuSeconds(server),
+    database: postmaster === null ? null : cpuSeconds(postmaster),
+  }
+}
+
+export function countsOf(kinds: ReadonlyMap<Kind, { count: number }>): Turn['kinds'] {
+  return Object.fromEntries([...kinds].map(([kind, { count }]) => [kind, count]))
+}
+
+function limitOf(name: string, measure: (seconds: number) => Promise<number>): Contestant {
+  return {
+    ...{ role: 'limit', name },
+    async turn(seconds) {
+      const perSecond = await measure(seconds)
+      return { perSecond, serverCpuMs: null, databaseCpuMs: null, kinds: {}, complaint: null }
+    },
+  }
+}
+
+/** It does the recorded requests, however long they take. */
+export function pgbenchContestant(name: string, server: string, replayed: Replay): Contestant {
+  return limitOf(name, () => replay(server, replayed))
+}
+
+/** A process of ours that does one thing, on the core of our server. */
+export function bareContestant(name: string, what: string): Contestant {
+  return limitOf(name, async (seconds) => {
+    const args = ['bench/limits/bare.ts', what, String(seconds)]
+    return JSON.parse(await outputOf(args)).perSecond
+  })
+}
+
+function outputOf(args: readonly string[]): Promise<string> {
+  const pinned = isPinned ? ['taskset', '-c', '0'] : []
+  const [command = '', ...rest] = [...pinned, process.execPath, ...args]
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, rest, { stdio: ['ignore', 'pipe', 'inherit'] })
+    let text = ''
+    child.stdout.on('data', (chunk) => {
+      text += chunk
+    })
+    child.on('error', reject)
+    child.on('exit', (code) => {
+      if (code === 0) resolve(text)
+      else reject(new Error(`${args.join(' ')} ended with ${code}.`))
+    })
+  })
+}
+
+/** A server that does nothing; it stays for the whole run, and costs nothing while it is not asked. */
+export async function startHono(): Promise<{
+  contestant(name: string): Contestant
+  stop(): Promise<void>
+}> {
+  const port = await freePort()
+  const started = await startServer(['bench/limits/hono.ts'], { PORT: String(port) })
+  const client = createClient({ origin: `http://127.0.0.1:${port}`, connections: atOnce })
+  const ask: Ask = askOver(client)
+  const act: Act = {
+    async operation() {
+      const { status } = await ask({ method: 'GET', path: '/' })
+      if (status !== 200) throw new Error(`The empty handler said ${status}.`)
+      return 'success'
+    },
+  }
+  return {
+    contestant: (name) =>
+      serverContestant({ role: 'limit', name }, act, { server: started.pid, postmaster: null }),
+    async stop() {
+      client.close()
+      await started.stop()
+    },
+  }
+}

@@ -1,0 +1,73 @@
+import type { People } from '../world/people.ts'
+import type { Act, Ask } from './act.ts'
+import { readUser, refresh, signInWithPassword, signUp, verifyCode } from './gotrue.ts'
+import { askAsMachine, introspect, readKeys, refreshAtProvider, signInSilently } from './oidc.ts'
+
+/** What is measured on both kinds of database, and what no server could be quicker than. */
+export interface Scenario {
+  name: string
+  title: string
+  act(ask: Ask, people: People): Promise<Act>
+  /** The first is the one that counts. On the embedded database there is no pgbench. */
+  limits: readonly Limit[]
+}
+
+export type Limit =
+  | { kind: 'pgbench'; title: string; isReading: boolean }
+  | { kind: 'bare'; title: string; what: string }
+  | { kind: 'hono'; title: string }
+
+const statements: Limit = { kind: 'pgbench', title: 'its statements by pgbench', isReading: false }
+const readings: Limit = { ...statements, isReading: true }
+const hash: Limit = { kind: 'bare', title: 'the bare hash', what: 'hash' }
+const hashCheck: Limit = { kind: 'bare', title: 'the bare hash', what: 'hash-check' }
+const signature: Limit = { kind: 'bare', title: 'the bare signature', what: 'signature' }
+const signatureCheck: Limit = {
+  ...{ kind: 'bare', title: 'the bare check of a signature', what: 'signature-check' },
+}
+const hono: Limit = { kind: 'hono', title: 'an empty Hono handler' }
+
+const browsersOf = ({ cookies, oidcRefreshTokens: refreshTokens }: People) => ({
+  cookies,
+  refreshTokens,
+})
+
+export const scenarios: readonly Scenario[] = [
+  {
+    ...{ name: 'password', title: 'password sign-in', act: signInWithPassword },
+    limits: [hashCheck],
+  },
+  { name: 'sign-up', title: 'sign-up', act: signUp, limits: [hash] },
+  {
+    ...{ name: 'refresh', title: 'refresh (Supabase Auth)', act: refresh },
+    limits: [statements, signature],
+  },
+  {
+    ...{ name: 'user', title: 'GET /user', act: readUser },
+    limits: [readings, signatureCheck],
+  },
+  {
+    ...{ name: 'otp-verify', title: 'e-mailed code', act: verifyCode },
+    limits: [statements, signature],
+  },
+  {
+    ...{ name: 'code-flow', title: 'silent code flow (OpenID)' },
+    act: (ask, people) => signInSilently(ask, browsersOf(people)),
+    limits: [statements, signature],
+  },
+  {
+    ...{ name: 'oidc-refresh', title: 'refresh (OpenID)' },
+    act: (ask, people) => refreshAtProvider(ask, browsersOf(people)),
+    limits: [statements, signature],
+  },
+  {
+    ...{ name: 'client-credentials', title: 'client credentials', act: askAsMachine },
+    limits: [statements, hono],
+  },
+  {
+    ...{ name: 'introspection', title: 'introspection' },
+    act: (ask, people) => introspect(ask, browsersOf(people)),
+    limits: [readings, hono],
+  },
+  { name: 'jwks', title: 'JWKS', act: readKeys, limits: [hono] },
+]
