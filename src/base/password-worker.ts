@@ -6,7 +6,7 @@ import { firebaseScryptMatches } from './firebase-scrypt.ts'
 import { parameters } from './password-cost.ts'
 import type { Outcome, PasswordAnswer, PasswordJob } from './password-pool.ts'
 
-/** Measured (docs/performance.md): more of it lets any neighbour on the machine stop the sign-ins. */
+/** More of it would let any neighbour on the machine stop the sign-ins. */
 const niceness = 5
 
 stepBack()
