@@ -1,11 +1,12 @@
-import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { exitCodes } from './cli/ending.ts'
+import { version } from './cli/version.ts'
 
 // Each command imports what it needs when it runs, so that `--help` does not wait for a database engine.
 const servers = () => import('./cli/serve.ts')
 const commands = () => import('./cli/commands.ts')
 const keys = () => import('./cli/keys.ts')
+const databases = () => import('./cli/db.ts')
 
 const program = new Command('sekisho')
   .description(
@@ -125,6 +126,26 @@ common(program.command('apply <file>'))
   )
   .action(async (file, options) => (await commands()).apply(file, options))
 
+const db = program.command('db').description('the database: backups, and the move to another one')
+common(db.command('backup [file]'))
+  .description('write everything into a file, while servers run (- for standard output)')
+  .addOption(
+    new Option('--keep <count>', 'of the backups in the data directory, keep so many').argParser(
+      count,
+    ),
+  )
+  .action(async (file, options) => (await databases()).backupDatabase(file, options))
+common(db.command('verify <file>'))
+  .description('read a backup, and say whether it is whole')
+  .action(async (file, options) => (await databases()).verifyFile(file, options))
+common(db.command('restore <file>'))
+  .description('make the database from a backup; an embedded one that is there is kept aside')
+  .action(async (file, options) => (await databases()).restoreDatabase(file, options))
+common(db.command('copy'))
+  .description('copy everything into an empty Postgres, while servers run')
+  .requiredOption('--to <url>', 'where to: postgres://user:password@host/name')
+  .action(async (options) => (await databases()).copyDatabase(options))
+
 const imports = program.command('import').description('take over the users of another system')
 common(imports.command('authjs'))
   .description('take over the database of another Auth.js adapter; a second time adds what is new')
@@ -160,11 +181,6 @@ function portOption(description: string): Option {
 function count(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It is a whole number.')
   return Number(text)
-}
-
-function version(): string {
-  const file = new URL('../package.json', import.meta.url)
-  return JSON.parse(readFileSync(file, 'utf8')).version
 }
 
 // Who reads only the first lines closes the pipe; that is no failure.

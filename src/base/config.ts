@@ -8,6 +8,7 @@ import {
   telemetryVariables,
 } from './config/telemetry.ts'
 import {
+  duration,
   flag,
   integer,
   list,
@@ -20,6 +21,7 @@ import {
   type Variable,
 } from './config/variables.ts'
 import { keySetProblem } from './jwk.ts'
+import { hour, second } from './time.ts'
 
 /** Where a value of the configuration came from. */
 export type Origin = 'default' | 'flag' | 'data directory' | `environment (${string})`
@@ -48,6 +50,10 @@ const serverVariables = {
   /** After SIGTERM the server still answers so long, and says at `/readyz` that it is about to go. */
   drainSeconds: integer(['SEKISHO_DRAIN_SECONDS'], 0, { max: 600 }),
   dataDir: text(['SEKISHO_DATA_DIR'], '.sekisho'),
+  /** How long a commit of the embedded database may wait for the disk; 0: it is answered when it is there. */
+  syncDelay: duration('SEKISHO_SYNC_DELAY', 1 * second),
+  /** How often the embedded database is backed up into its directory; 0: never. */
+  backupEvery: duration('SEKISHO_BACKUP_EVERY', 24 * hour),
   /** GoTrue's external URL ends in `/auth/v1`; ours is the origin. */
   publicUrl: url('SEKISHO_PUBLIC_URL', 'API_EXTERNAL_URL', 'GOTRUE_API_EXTERNAL_URL'),
   /** Where clients of GoTrue's face come in, when it is not `/auth/v1` of the public URL. */

@@ -56,9 +56,16 @@ export function readForCommand(flags: ServerFlags): Config {
   ])
 }
 
+/** For what only moves rows: nothing is made, and no secret is needed. */
+export function readForDatabase({ dataDir }: ServerFlags): Config {
+  return read({ mode: 'dev', flags: dataDir === undefined ? {} : { dataDir } })
+}
+
 /** The database of a configuration. A host that cannot be reached is no bug of ours. */
 export async function open(config: Config): Promise<OpenDatabase> {
-  if (config.databaseUrl === null) return openDatabase({ dataDir: config.dataDir })
+  if (config.databaseUrl === null) {
+    return openDatabase({ dataDir: config.dataDir, syncDelay: config.syncDelay })
+  }
   const { databaseUrl: url, databasePoolSize: poolSize } = config
   try {
     return await openDatabase({ url, poolSize })

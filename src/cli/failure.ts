@@ -1,7 +1,8 @@
 import { ConfigError } from '../base/config.ts'
 import { type Fault, type FaultCode, isFault } from '../base/fault.ts'
 import { isConnectionError, sqlState } from '../base/sql-error.ts'
-import { isDataDirectoryInUse } from '../db/open.ts'
+import { type DamagedDirectory, isDamagedDirectory, isDataDirectoryInUse } from '../db/open.ts'
+import { isTransferRefused } from '../db/transfer-in.ts'
 import { isEnding, type Outcome } from './ending.ts'
 
 export interface Failure {
@@ -20,6 +21,10 @@ export function failureOf(error: unknown): Failure {
     const text = `${error.message}. ${error.pid === null ? 'Or' : 'End that process, or'} choose another directory with --data-dir.`
     return { outcome: 'actionNeeded', text }
   }
+  if (isDamagedDirectory(error)) return { outcome: 'actionNeeded', text: damageText(error) }
+  if (isTransferRefused(error)) {
+    return { outcome: 'actionNeeded', text: `${error.message}. Nothing was written.` }
+  }
   if (isFault(error)) return { outcome: outcomeOf(error.code), text: sentenceOf(error) }
   if (isMissingTable(error)) {
     return {
@@ -32,6 +37,23 @@ export function failureOf(error: unknown): Failure {
   }
   if (hasSentence(error)) return { outcome: 'actionNeeded', text: withCauses(error) }
   return { outcome: 'failed', text: error instanceof Error ? withStack(error) : String(error) }
+}
+
+/** What is damaged, what there is to go back to, and how. Nothing was changed: an expert may still save more. */
+function damageText({ directory, findings, backups }: DamagedDirectory): string {
+  const newest = backups[0] ?? 'FILE'
+  const found =
+    backups.length === 0
+      ? ['There is no backup in it; if you have one elsewhere:']
+      : ['Its backups, the newest first:', ...backups.map((path) => `  ${path}`), 'To go back:']
+  return [
+    `The database in ${directory} is damaged, and was left as it is:`,
+    ...findings.slice(0, 10).map((finding) => `  ${finding}`),
+    ...(findings.length > 10 ? [`  and ${findings.length - 10} more`] : []),
+    ...found,
+    `  sekisho db restore --data-dir ${directory} ${newest}`,
+    'The damaged database is kept aside. To begin with an empty one instead, move the directory away.',
+  ].join('\n')
 }
 
 // Errors of the lower floors that a person can do something about.

@@ -110,28 +110,22 @@ async function logFindings(database: string, control: ControlFile): Promise<stri
   return findings
 }
 
-/** Every file is as it was when the database was closed, where it was closed; else only its pages are counted. */
+/** Where the database was closed, every file is as it was then. After a crash the log says what a file should be. */
 async function fileFindings(
   database: string,
   directory: string,
   control: ControlFile,
 ): Promise<string[]> {
-  const sizes = await sizesOf(database)
   const kept = control.wasShutDown ? await readKept(directory, control) : null
-  if (kept !== null) {
-    return Object.entries(kept).flatMap(([name, size]) => {
-      const now = sizes[name]
-      if (now === size) return []
-      return [
-        now === undefined ? `${name} is missing` : `${name} has ${now} bytes instead of ${size}`,
-      ]
-    })
-  }
-  return Object.entries(sizes).flatMap(([name, size]) =>
-    /^(base|global)\/[\d/]+(_\w+)?(\.\d+)?$/.test(name) && size % 8192 !== 0
-      ? [`${name} is cut off`]
-      : [],
-  )
+  if (kept === null) return []
+  const sizes = await sizesOf(database)
+  return Object.entries(kept).flatMap(([name, size]) => {
+    const now = sizes[name]
+    if (now === size) return []
+    return [
+      now === undefined ? `${name} is missing` : `${name} has ${now} bytes instead of ${size}`,
+    ]
+  })
 }
 
 interface Kept {

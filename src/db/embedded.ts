@@ -10,6 +10,8 @@ export interface PGliteDirectoryOptions {
   dataDir: string
   /** How long a commit may wait for the disk, in milliseconds; one second unless told, 0: not at all. */
   syncDelay?: number
+  /** A copy that is read once: it need not reach the disk. */
+  isThrowaway?: boolean
   disk?: Disk
 }
 
@@ -23,7 +25,8 @@ export async function openPGliteDirectory(
   options: PGliteDirectoryOptions,
   layOut: LayOut,
 ): Promise<OpenDatabase> {
-  const { dataDir, syncDelay = 1000, disk } = options
+  const { dataDir, syncDelay = 1000, isThrowaway = false } = options
+  const disk = isThrowaway ? noDisk : options.disk
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
   const lock = await lockDirectory(dataDir)
   try {
@@ -49,6 +52,8 @@ export async function openPGliteDirectory(
     throw error
   }
 }
+
+const noDisk: Disk = { syncNow() {}, async sync() {} }
 
 async function start(dataDir: string, { filesystem, startParams }: Durability): Promise<PGlite> {
   const { PGlite } = await loadEngine()

@@ -26,6 +26,12 @@ interface Migration {
 export interface MigrateOptions {
   /** Where the SQL files are, unless they are our own. */
   directory?: URL
+  /** The last one to be applied, unless all are. */
+  until?: string
+}
+
+export async function ownMigrationNames(): Promise<string[]> {
+  return (await readMigrations(ownMigrations)).map(({ name }) => name)
 }
 
 /** Brings the database up to the newest migration. Forward only; every file is one transaction. */
@@ -33,7 +39,9 @@ export async function migrate(
   database: OpenDatabase,
   options: MigrateOptions = {},
 ): Promise<Migrated> {
-  const migrations = await readMigrations(options.directory ?? ownMigrations)
+  const { directory = ownMigrations, until } = options
+  const all = await readMigrations(directory)
+  const migrations = all.filter(({ name }) => until === undefined || name <= until)
   const known = await appliedMigrations(database.db)
   const done: Migrated = { applied: [], warnings: [] }
   if (migrations.every((migration) => isApplied(migration, known))) return done
