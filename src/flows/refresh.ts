@@ -11,6 +11,7 @@ import {
   type ReuseCause,
   renewCount,
   rotateCount,
+  rotateNewest,
 } from '../model/refresh-token.ts'
 import {
   carryByRow,
@@ -56,7 +57,7 @@ export interface Refreshed extends Carried {
 }
 
 /**
- * Rotates a refresh token of either kind (reference/gotrue.md § 2.2): two round trips. A session that a client of
+ * Rotates a refresh token of either kind (reference/gotrue.md § 2.2): one round trip for the newest of the second kind. A session that a client of
  * GoTrue's OAuth server holds is refreshed by that client alone (`invalid_client`). Throws `refresh_token_invalid`,
  * `refresh_token_not_found`, `user_banned`, `session_expired`; `refresh_token_already_used`
  * when an old one comes back too late, and then nobody holds a good one any more.
@@ -77,6 +78,8 @@ async function refreshCount(
   token: CountedToken,
   clientId: string | null,
 ): Promise<Refreshed> {
+  const rotatedNewest = await rotateNewest(ctx, { token, clientId })
+  if (rotatedNewest !== null) return { ...rotatedNewest, reuse: [] }
   const found = await findByCountedToken(ctx, token)
   if (found === null) throw new Fault('refresh_token_not_found')
   refuse(ctx, found, clientId)

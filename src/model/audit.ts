@@ -1,6 +1,7 @@
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import type { Tx } from '../base/context.ts'
-import type { AuditActor } from './event.ts'
+import { sqlNow } from './clock.ts'
+import type { Audit, AuditActor } from './event.ts'
 import { nilUuid } from './uuid.ts'
 
 /** An entry of GoTrue's audit log, as it is kept. */
@@ -59,4 +60,25 @@ export async function listAuditEntries(
     ipAddress: ip_address,
   }))
   return { entries, total: counted.rows[0]?.total ?? 0 }
+}
+
+/**
+ * An entry of the log as a common table expression, for a user whom the statement itself finds: `source` is one with a
+ * row `user_id`. It says what `recording` says of `auditActorOf` (model/user.ts).
+ */
+export function auditing(
+  ctx: Tx,
+  { action, logType }: Pick<Audit, 'action' | 'logType'>,
+  source: string,
+): RawBuilder<unknown> {
+  if (!ctx.config.gotrue.auditToPostgres) return sql`audited as (select)`
+  return sql`audited as (
+    insert into auth.audit_log_entries (instance_id, id, payload, created_at, ip_address)
+    select ${nilUuid}::uuid, ${ctx.random.uuid()}::uuid, json_strip_nulls(json_build_object('actor_id', a.id,
+        'actor_via_sso', a.is_sso_user, 'actor_username', coalesce(nullif(a.phone, ''), nullif(a.email, ''), ''),
+        'actor_name', case when jsonb_typeof(a.raw_user_meta_data->'full_name') = 'string'
+          then a.raw_user_meta_data->>'full_name' end,
+        'action', ${action}::text, 'log_type', ${logType}::text)), ${sqlNow(ctx)}, ''
+    from auth.users a join ${sql.ref(source)} on ${sql.ref(source)}.user_id = a.id
+  )`
 }

@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto'
 import { type RawBuilder, sql } from 'kysely'
 import type { Tx } from '../base/context.ts'
-import { hmacSha256, sameSecret } from '../base/crypto.ts'
+import { hmacSha256, sameSecret, sha256 } from '../base/crypto.ts'
 import { discloseFor, encloseFor } from '../base/gotrue-envelope.ts'
 import { second } from '../base/time.ts'
+import { auditing } from './audit.ts'
 import { sqlAfter, sqlNow } from './clock.ts'
-import { type NewEvent, recording } from './event.ts'
+import { type NewEvent, recording, recordingOf } from './event.ts'
+import { hmacSql } from './hmac.ts'
 import {
   type Session,
   type SessionEnd,
@@ -176,6 +178,43 @@ export async function renewCount(
   const key = discloseFor(ctx, sessionId, row.key)
   const refreshToken = writeCountedToken(sessionId, row.counter, key)
   return { user, session, refreshToken, counter: row.counter }
+}
+
+/**
+ * The usual refresh, in one statement: the newest token of a session that is good moves the count on, records it, and
+ * reads whose it is. Null where anything at all is not as usual, also where the key rests in an envelope.
+ */
+export async function rotateNewest(
+  ctx: Tx,
+  { token, clientId }: { token: CountedToken; clientId: string | null },
+): Promise<(Refreshable & { refreshToken: string; counter: number }) | null> {
+  if (ctx.config.gotrue.databaseEncryption) return null
+  const now = sqlNow(ctx)
+  // Hashes are compared, as `sameSecret` does: how long that takes says nothing of the mark.
+  const mark = sql`sha256(substring(${hmacSql(sql.ref('s.refresh_token_hmac_key'), token.signed)} for ${sql.lit(form.markLength)}))`
+  const { rows } = await sql<RefreshableRow & { key: string; counter: number }>`
+    with rotated as (
+      update auth.sessions s set refresh_token_counter = s.refresh_token_counter + 1,
+        refreshed_at = ${now} at time zone 'utc', updated_at = ${now}, user_agent = ${ctx.client.userAgent},
+        ip = ${ctx.client.ip}::inet
+      from auth.users u
+      where s.id = ${token.sessionId} and u.id = s.user_id and u.instance_id = ${nilUuid}
+        and s.refresh_token_counter = ${token.counter}::bigint and ${mark} = ${sha256(token.mark)}::bytea
+        and s.oauth_client_id::text is not distinct from ${clientId}::text
+        and (u.banned_until is null or u.banned_until <= ${now}) and ${sessionEnded(ctx)} is null
+      returning s.*),
+    refreshed as (select user_id, id as session_id, null::text as application_id from rotated),
+    ${auditing(ctx, { action: 'token_refreshed', logType: 'token' }, 'refreshed')},
+    ${recordingOf(ctx, 'session.refreshed', 'refreshed')}
+    ${usersSql(
+      sql`rotated s join auth.users u on u.id = s.user_id`,
+      sql`${sessionObject} as session, null as ended,
+      s.refresh_token_hmac_key as key, s.refresh_token_counter as counter,`,
+    )}`.execute(ctx.db)
+  const [row] = rows
+  if (row === undefined) return null
+  const refreshToken = writeCountedToken(token.sessionId, row.counter, row.key)
+  return { ...toRefreshable(row), refreshToken, counter: row.counter }
 }
 
 /** Why an older token was answered with the newest one (GoTrue's names). */

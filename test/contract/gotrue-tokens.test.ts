@@ -311,11 +311,35 @@ test('what comes often takes few questions to the database', async () => {
     return world.queries().length
   }
   expect(await counted(() => world.ask('GET', '/user', { bearer: access_token }))).toBe(1)
-  expect(await counted(() => refresh(world, refresh_token))).toBe(2)
-  expect(await counted(() => refresh(world, refresh_token))).toBe(2)
+  expect(await counted(() => refresh(world, refresh_token))).toBe(1)
+  expect(await counted(() => refresh(world, refresh_token))).toBe(3)
   expect(await counted(() => world.ask('GET', '/.well-known/jwks.json'))).toBe(0)
   expect(await counted(() => world.ask('GET', '/settings'))).toBe(0)
   expect(await counted(() => world.signIn())).toBe(5)
+})
+
+test('a refresh says in the log who it was, as a sign-in does', async () => {
+  const world = await gotrueWorld()
+  const { id } = await world.createAccount()
+  const said = async () => {
+    const { rows } = await sql<{ payload: Record<string, unknown> }>`
+      select payload from auth.audit_log_entries
+      where payload->>'action' in ('login', 'token_refreshed') order by created_at, payload->>'action'`.execute(
+      world.database.db,
+    )
+    return rows.slice(-2).map(({ payload }) => payload)
+  }
+  for (const data of [{}, { full_name: 'Ann "ü" Example' }, { full_name: ['no', 'text'] }]) {
+    await sql`update auth.users set raw_user_meta_data = ${data}, phone = ${'full_name' in data ? '4912345' : null}
+      where id = ${id}`.execute(world.database.db)
+    world.pass(second)
+    const { refresh_token } = await world.signIn()
+    world.pass(second)
+    expect((await refresh(world, refresh_token)).status).toBe(200)
+    const [login, refreshed] = await said()
+    const { traits, ...actor } = login ?? {}
+    expect(refreshed).toEqual({ ...actor, action: 'token_refreshed', log_type: 'token' })
+  }
 })
 
 test('rows of the first kind take two questions too', async () => {
