@@ -103,23 +103,6 @@ test('links lead to the host that somebody came by, where the operator has named
   }
 })
 
-test('the id of a request comes back with what failed', async () => {
-  const world = await gotrueWorld({ GOTRUE_API_REQUEST_ID_HEADER: 'x-id' })
-  const fails = (id: string) =>
-    world.ask('POST', '/otp', { body: { phone: '15551234567' }, headers: { 'x-id': id } })
-  const other = world.under({
-    GOTRUE_API_REQUEST_ID_HEADER: 'x-id',
-    GOTRUE_EXTERNAL_PHONE_ENABLED: 'true',
-    GOTRUE_SMS_PROVIDER: 'nobody',
-  })
-  expect((await fails('r-1')).status).toBe(400)
-  const { status, body } = await other.ask('POST', '/otp', {
-    body: { phone: '15551234567' },
-    headers: { 'x-id': 'r-1' },
-  })
-  expect([status, body.error_id]).toEqual([500, 'r-1'])
-})
-
 test('what takes longer than it may is answered with 504', async () => {
   const world = await gotrueWorld({ GOTRUE_API_MAX_REQUEST_DURATION: '1ms' })
   const { status, body } = await world.ask('POST', '/signup', { body: { email, password } })
