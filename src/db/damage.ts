@@ -110,48 +110,61 @@ async function logFindings(database: string, control: ControlFile): Promise<stri
   return findings
 }
 
-/** Where the database was closed, every file is as it was then. After a crash the log says what a file should be. */
+/**
+ * Where the database was closed, every file is as it was then. Where it was not, the log says what is in a file; but none of
+ * those that the last checkpoint knew is gone: Postgres keeps even the dropped ones until the next.
+ */
 async function fileFindings(
   database: string,
   directory: string,
   control: ControlFile,
 ): Promise<string[]> {
-  const kept = control.wasShutDown ? await readKept(directory, control) : null
+  const kept = await readKept(directory, control)
   if (kept === null) return []
   const sizes = await sizesOf(database)
-  return Object.entries(kept).flatMap(([name, size]) => {
+  return Object.entries(kept.files).flatMap(([name, size]) => {
     const now = sizes[name]
-    if (now === size) return []
-    return [
-      now === undefined ? `${name} is missing` : `${name} has ${now} bytes instead of ${size}`,
-    ]
+    if (now === undefined) return kept.isClosed || isRelation(name) ? [`${name} is missing`] : []
+    if (now === size || !kept.isClosed) return []
+    return [`${name} has ${now} bytes instead of ${size}`]
   })
 }
 
+const isRelation = (name: string) => /^(base\/\d+|global)\/\d+$/.test(name)
+
 interface Kept {
   checkpoint: string
+  isClosed: boolean
   files: Record<string, number>
 }
 
-async function readKept(directory: string, control: ControlFile): Promise<Kept['files'] | null> {
+async function readKept(directory: string, control: ControlFile): Promise<Kept | null> {
   try {
     const kept: Kept = JSON.parse(await readFile(`${directory}/${filesKept}`, 'utf8'))
-    return kept.checkpoint === String(control.checkpoint) ? kept.files : null
+    const isOfNow =
+      kept.checkpoint === String(control.checkpoint) && kept.isClosed === control.wasShutDown
+    return isOfNow ? kept : null
   } catch {
     return null
   }
 }
 
-/** Notes which files a database that is closed now consists of. */
+/** Notes which files the database consists of, after a checkpoint or after its end. */
 export async function keepFiles(
   directory: string,
   write: (path: string, text: string) => Promise<void>,
 ): Promise<void> {
   const database = `${directory}/database`
   const control = await readControlFile(database)
-  if (!control?.wasShutDown) return
+  if (control === null || (await readKept(directory, control)) !== null) return
   const files = await sizesOf(database)
-  const kept: Kept = { checkpoint: String(control.checkpoint), files }
+  const after = await readControlFile(database)
+  if (after?.checkpoint !== control.checkpoint) return
+  const kept: Kept = {
+    checkpoint: String(control.checkpoint),
+    isClosed: control.wasShutDown,
+    files,
+  }
   await write(`${directory}/${filesKept}`, JSON.stringify(kept))
 }
 

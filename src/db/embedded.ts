@@ -40,11 +40,13 @@ export async function openPGliteDirectory(
     })
     const engine = await start(dataDir, durability)
     durability.begin()
-    const stop = keepCheckpoints(engine)
+    const keep = () => keepFiles(dataDir, writeWhole)
+    if (!isThrowaway) await keep()
+    const stop = keepCheckpoints(engine, keep)
     return connectPGlite(engine, async () => {
-      stop()
+      await stop()
       await durability.end()
-      await keepFiles(dataDir, writeWhole)
+      await keep()
       await lock.release()
     })
   } catch (error) {
@@ -94,14 +96,21 @@ async function unopened(dataDir: string, said: string[], cause: unknown): Promis
 }
 
 /** Nothing makes checkpoints by itself here, and without them the log would grow for as long as the process lives. */
-function keepCheckpoints(engine: PGlite): () => void {
+function keepCheckpoints(engine: PGlite, after: () => Promise<void>): () => Promise<void> {
   let minutes = 0
+  let underWay: Promise<void> = Promise.resolve()
   const timer = setInterval(() => {
     minutes += 1
-    checkpoint(engine, minutes % 5 === 0 ? 65_536 : 32 * 1024 * 1024).catch(() => {})
+    // What fails now is tried again the next minute; the log has everything meanwhile.
+    underWay = checkpoint(engine, minutes % 5 === 0 ? 65_536 : 32 * 1024 * 1024)
+      .then(after)
+      .catch(() => {})
   }, 60_000)
   timer.unref()
-  return () => clearInterval(timer)
+  return () => {
+    clearInterval(timer)
+    return underWay
+  }
 }
 
 async function checkpoint(engine: PGlite, mostBytes: number): Promise<void> {
