@@ -51,7 +51,11 @@ export function guardPostgres(
   }
 
   async function connect(): Promise<pg.Client> {
-    const made = new pg.Client({ ...settings, connectionTimeoutMillis: connecting })
+    const made = new pg.Client({
+      ...settings,
+      application_name: 'sekisho guard',
+      connectionTimeoutMillis: connecting,
+    })
     // Its death is told by the question under way, or by the next one.
     made.on('error', () => {})
     await made.connect()
@@ -100,15 +104,14 @@ export function guardPostgres(
   }
 
   function failed(error: unknown): void {
-    const hadClient = client !== null
     drop()
     if (isMissing(error) && text === question) {
       text = plainQuestion
       return
     }
     failures += 1
-    // One that was in use may have broken alone: a new one tells.
-    if (hadClient && failures === 1) return
+    // One connection may break alone: a new one tells.
+    if (failures === 1) return
     if (isCrowded(error)) note(connections.count() > 0 ? null : 'database-crowded', error)
     else note('database-away', error)
   }

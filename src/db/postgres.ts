@@ -6,6 +6,7 @@ import {
   type Notice,
   type OpenDatabase,
   type Query,
+  type Trouble,
   unavailable,
 } from './driver.ts'
 import { observable } from './observe.ts'
@@ -42,6 +43,13 @@ type Way = 'direct' | 'pooler'
 
 /** The server gives a statement up first, and says so; a second later its silence is enough. */
 const grace = 1000
+
+/** While these last nobody tries: the guard alone does, and knows first when it is over. */
+const sayings: Partial<Record<Trouble | 'none', string>> = {
+  'database-away': 'The database is away',
+  'database-in-recovery': 'The database is in recovery, and may only be read',
+  'database-outdated': 'The database is an older one than was seen before',
+}
 
 /** So many may wait for each connection: whoever comes after them would wait longer than it is worth. */
 const mostWaiting = 100
@@ -87,7 +95,8 @@ async function connectPostgres(options: PostgresOptions, way: Way): Promise<Open
         wrap: (client) =>
           preparingClient(client, connections.of(client), { nameOf, tell: queries.tell }),
         check() {
-          if (guard?.trouble() === 'database-away') throw unavailable('The database is away')
+          const hopeless = sayings[guard?.trouble() ?? 'none']
+          if (hopeless !== undefined) throw unavailable(hopeless)
           if (pool.waitingCount >= mostWaiting * poolSize) {
             throw unavailable('Too many wait for a connection to the database')
           }

@@ -7,8 +7,12 @@ export interface Relay {
   url: string
   /** Nobody listens any more, and who was connected is cut off. */
   refuse(): Promise<void>
-  /** New connections are told this SQLSTATE, as by a server that starts, stops or is full. */
+  /** All connections end, and new ones are told this SQLSTATE, as by a server that starts or stops. */
   greet(state: string): void
+  /** Those that are there stay. */
+  greetNewcomers(state: string): void
+  /** How many have come so far. */
+  newcomers(): number
   /** What is sent goes nowhere, and nothing comes back; the connections stay open. */
   silence(): void
   /** All connections end. */
@@ -28,11 +32,13 @@ export async function openRelay(databaseUrl: string): Promise<Relay> {
   let greeting: string | null = null
   let silent = false
   let losesCommit = false
+  let newcomers = 0
   const pairs = new Set<{ near: Socket; far: Socket | null }>()
   const port = await freePort()
   let server: Server | null = null
 
   function take(near: Socket): void {
+    newcomers += 1
     const pair: { near: Socket; far: Socket | null } = { near, far: null }
     pairs.add(pair)
     const end = () => {
@@ -98,6 +104,10 @@ export async function openRelay(databaseUrl: string): Promise<Relay> {
       greeting = state
       cut()
     },
+    greetNewcomers(state) {
+      greeting = state
+    },
+    newcomers: () => newcomers,
     silence() {
       silent = true
     },
