@@ -180,7 +180,7 @@ test.each([
   ],
   ['GOTRUE_JWT_KEYS', '{}', 'GOTRUE_JWT_KEYS must be a JSON array of keys (JWK).'],
   ['SEKISHO_SECRET', 'short', 'SEKISHO_SECRET is too short: 32 characters or more.'],
-])('%s=%s is refused with a sentence', (name, value, problem) => {
+])('%s=%s is refused with a sentence (F2)', (name, value, problem) => {
   const environment = { ...production, [name]: value }
   expect(problemsOf(() => readConfig({ mode: 'start', environment }))).toContain(problem)
 })

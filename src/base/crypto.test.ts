@@ -37,7 +37,7 @@ test('each purpose has a key of its own', () => {
   expect(secret.key('one').equals(secret.key('one'))).toBe(true)
 })
 
-test('secrets of different lengths are different, and may be compared', () => {
+test('secrets of different lengths are different, and may be compared (L2)', () => {
   expect(sameSecret('gate', 'gate')).toBe(true)
   expect(sameSecret('gate', 'gates')).toBe(false)
 })

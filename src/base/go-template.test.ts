@@ -100,7 +100,7 @@ describe('every value is made harmless for its place', () => {
     expect(() => html(source, 'x')).toThrow(TemplateError)
   })
 
-  test('whatever a value says, it opens and closes nothing', () => {
+  test('whatever a value says, it opens and closes nothing (B8, B10)', () => {
     const places = ['<p>@</p>', '<p title="@">x</p>', "<p title='@'>x</p>", '<p title=@>x</p>']
     places.push('<a href="@">x</a>', '<a href="/?x=@">x</a>', '<p style="@">x</p>')
     fc.assert(
@@ -147,7 +147,7 @@ describe('a hostile template', () => {
     }
   })
 
-  test('any text is rendered or refused, and nothing else happens', () => {
+  test('any text is rendered or refused, and nothing else happens (B10)', () => {
     const piece = fc.oneof(
       fc.string(),
       fc.constantFrom(

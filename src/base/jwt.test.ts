@@ -57,7 +57,7 @@ test('a token ends in the second that it names', () => {
   expect(verifyJwt(token, [verifying], now).outcome).toBe('expired')
 })
 
-test('an end that is no number is no end that we trust', () => {
+test('an end that is no number is no end that we trust (F7)', () => {
   const { signing, verifying } = keysOf('ES256')
   expect(verifyJwt(signJwt(signing, { exp: 'never' }), [verifying], now).outcome).toBe('expired')
 })
@@ -69,7 +69,7 @@ test('a token is not good before it begins', () => {
   )
 })
 
-test('the algorithm of the header must be that of the key', () => {
+test('the algorithm of the header must be that of the key (F1)', () => {
   const { verifying } = keysOf('ES256')
   const publicPem = pairs.ES256.publicKey.export({ type: 'spki', format: 'pem' })
   const confused = signJwt(
@@ -79,7 +79,7 @@ test('the algorithm of the header must be that of the key', () => {
   expect(verifyJwt(confused, [verifying], now).outcome).toBe('unknown-key')
 })
 
-test('a token without signature is refused', () => {
+test('a token without signature is refused (F6)', () => {
   const header = Buffer.from('{"alg":"none","kid":"ES256"}').toString('base64url')
   const body = Buffer.from('{"sub":"mallory"}').toString('base64url')
   expect(verifyJwt(`${header}.${body}.`, [keysOf('ES256').verifying], now).outcome).toBe(
@@ -94,7 +94,7 @@ test('a changed claim breaks the signature', () => {
   expect(verifyJwt(`${head}.${body}.${mark}`, [verifying], now).outcome).toBe('bad-signature')
 })
 
-test.each(['', 'a.b', 'a.b.c', 'a.b.c.d', '..', 'null.null.x'])('%j is no token', (token) => {
+test.each(['', 'a.b', 'a.b.c', 'a.b.c.d', '..', 'null.null.x'])('%j is no token (F6)', (token) => {
   expect(verifyJwt(token, [keysOf('ES256').verifying], now).outcome).toBe('malformed')
 })
 

@@ -31,7 +31,7 @@ test.each([
   '::ffff:10.0.0.1',
   '64:ff9b::a00:1',
   '2002:a00:1::',
-])('%s is inside', (address) => {
+])('%s is inside (E10, H1)', (address) => {
   expect(isPrivateAddress(address)).toBe(true)
 })
 
@@ -50,7 +50,7 @@ test.each([
   'ftp://keys.internal/',
   'file:///etc/passwd',
   'nonsense',
-])('%s is refused before anything is asked', async (address) => {
+])('%s is refused before anything is asked (H1)', async (address) => {
   const asked: string[] = []
   const ctx = {
     config: production,
@@ -63,7 +63,7 @@ test.each([
   expect(asked).toEqual([])
 })
 
-test('a name that leads inside is not connected to, unless it is trusted', async () => {
+test('a name that leads inside is not connected to, unless it is trusted (H1)', async () => {
   let connections = 0
   const server = createServer((_, response) => response.end('{}'))
   server.on('connection', () => {
@@ -85,7 +85,7 @@ test('a name that leads inside is not connected to, unless it is trusted', async
   await new Promise((resolve) => server.close(resolve))
 })
 
-test('redirects are not followed, and a flood of an answer is left', async () => {
+test('redirects are not followed, and a flood of an answer is left (H1)', async () => {
   const answers = [
     new Response(null, { status: 302, headers: { location: 'https://127.0.0.1/' } }),
     new Response('a'.repeat(70_000)),

@@ -214,7 +214,7 @@ test('a rendered message is sent as it is, and the deliveries are not looked at'
   ])
 })
 
-test("a user's name brings no mark-up into the html, and is left alone in the text", async () => {
+test("a user's name brings no mark-up into the html, and is left alone in the text (B8)", async () => {
   const payload = { code: '1', user: { name: '<a href=//evil.example>click</a>' } }
   const delivery = { subject: '{{user.name}}', html: '<p>{{user.name}}</p>', text: '{{user.name}}' }
   await mailgun.send(message({ payload }), config({ Generic: delivery }), out)
@@ -225,7 +225,7 @@ test("a user's name brings no mark-up into the html, and is left alone in the te
   })
 })
 
-test("a user's name cannot break the subject's line", async () => {
+test("a user's name cannot break the subject's line (B9)", async () => {
   const payload = { code: '1', name: 'Ann\r\nBcc: eve@example.com' }
   await mailgun.send(
     message({ payload }),
@@ -243,7 +243,7 @@ test('a rendered subject that would break its line is refused', async () => {
 })
 
 test.each(['a@b.example,c@d.example', 'Ann <a@b.example>', 'a@b.example\r\nx', 'nobody'])(
-  'a recipient that is not exactly one address is refused: %j',
+  'a recipient that is not exactly one address is refused: %j (B2)',
   async (to) => {
     const fault = await faultOf(mailgun.send(message({ to }), config({ Generic: raw }), out))
     expect(fault).toMatchObject({ code: 'connector_failed', details: { reason: 'address' } })
@@ -367,7 +367,7 @@ test('server errors are not tried again: the mail may have gone out', async () =
   expect(server.requests).toHaveLength(1)
 })
 
-test('a redirect is not followed: it would carry the key and the code elsewhere', async () => {
+test('a redirect is not followed: it would carry the key and the code elsewhere (H1)', async () => {
   const elsewhere = await startMailgun()
   server.respondWith(307, '', { location: `${elsewhere.url}/v3/mg.example.com/messages` })
   const fault = await faultOf(mailgun.send(message(), config({ Generic: raw }), out))

@@ -41,7 +41,7 @@ async function expectGivenUp(sending: Promise<void>) {
   expect(waited).toBeLessThan(patience + 2000)
 }
 
-test.concurrent('Mailgun keeping silent is given up after ten seconds', async () => {
+test.concurrent('Mailgun keeping silent is given up after ten seconds (H4)', async () => {
   const server = createHttpServer(() => {})
   const port = await listen(server)
   await expectGivenUp(mailgun.send(message, mailgunAt(port), out))
@@ -56,7 +56,7 @@ test.concurrent('an SMTP server that never greets is given up after ten seconds'
   server.close()
 }, 20_000)
 
-test.concurrent('an SMTP server that dawdles through every step has ten seconds for all of them', async () => {
+test.concurrent('an SMTP server that dawdles through every step has ten seconds for all of them (H4)', async () => {
   const server = createServer((socket) => {
     const say = (line: string) => setTimeout(() => socket.writable && socket.write(line), 3000)
     socket.on('error', () => {})

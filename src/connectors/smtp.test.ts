@@ -137,7 +137,7 @@ test('a rendered message is sent as it is', async () => {
   })
 })
 
-test("a user's name brings neither mark-up nor a second header", async () => {
+test("a user's name brings neither mark-up nor a second header (B8, B9)", async () => {
   const { server, config } = await start()
   const payload = { code: '1', name: '<a href=//evil.example>\r\nBcc: eve@example.com' }
   const template = { ...generic, subject: 'Hi {{name}}', content: '<p>{{name}}</p>' }
@@ -149,7 +149,7 @@ test("a user's name brings neither mark-up nor a second header", async () => {
   expect(sent?.html).toMatch(/^<p>&lt;a href=\/\/evil.example&gt;\s+Bcc: eve@example.com<\/p>$/)
 })
 
-test('a rendered subject that would break its line is refused', async () => {
+test('a rendered subject that would break its line is refused (B9)', async () => {
   const { server, config } = await start()
   const content = { subject: 'Hi\nBcc: eve@example.com', html: 'x' }
   const fault = await faultOf(smtp.send(message({ content }), config(), out))
@@ -163,7 +163,7 @@ test.each([
   'Ann <a@b.example>',
   'a@b.example>\r\nRCPT TO:<c@d.example',
   'g: a@b.example;',
-])('a recipient that is not exactly one address is refused: %j', async (to) => {
+])('a recipient that is not exactly one address is refused: %j (B2)', async (to) => {
   const { server, config } = await start()
   const fault = await faultOf(smtp.send(message({ to }), config(), out))
   expect(fault).toMatchObject({ code: 'connector_failed', details: { reason: 'address' } })
@@ -171,7 +171,7 @@ test.each([
 })
 
 test.each(["o'brien+x@example.com", 'MiXed.Case@example.com'])(
-  'the server is told the recipient byte by byte: %s',
+  'the server is told the recipient byte by byte: %s (B3)',
   async (to) => {
     const { server, config } = await start()
     await smtp.send(message({ to }), config(), out)

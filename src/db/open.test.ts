@@ -58,7 +58,7 @@ describe('what went wrong is told alike', () => {
     )
   })
 
-  test('without the values, which may be secret', async () => {
+  test('without the values, which may be secret (N4)', async () => {
     await addAnn()
     const failures = [
       failureOf(addAnn()),

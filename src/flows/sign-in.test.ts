@@ -86,7 +86,7 @@ test("GoTrue's bcrypt hash signs in, and is replaced by ours", async () => {
   await signInWithPassword(ctx, credentials)
 })
 
-test('whoever guesses passwords is stopped, and nobody else', async () => {
+test('whoever guesses passwords is stopped, and nobody else (L4)', async () => {
   const { ctx, pass } = await withAnn()
   for (const email of ['ann@example.com', 'nobody@example.com']) {
     const guess = { email, password: 'wrong horse' }

@@ -34,7 +34,7 @@ test('a stranger who may come in gets the mail of a registration', async () => {
   expect(await mails()).toMatchObject([{ to: 'ann@example.com', type: 'Register' }])
 })
 
-test('a code is good for ten minutes', async () => {
+test('a code is good for ten minutes (C13)', async () => {
   const { ctx, mails, pass } = await world()
   const id = await startVerification(ctx, request)
   const code = String((await mails())[0]?.code)
@@ -44,7 +44,7 @@ test('a code is good for ten minutes', async () => {
   })
 })
 
-test('five wrong tries spend a code, also against the right one', async () => {
+test('five wrong tries spend a code, also against the right one (C1, C2)', async () => {
   const { ctx, mails } = await world()
   const id = await startVerification(ctx, request)
   const code = String((await mails())[0]?.code)
@@ -66,7 +66,7 @@ test('five wrong tries spend a code, also against the right one', async () => {
   }
 })
 
-test('a code for one purpose proves nothing for another', async () => {
+test('a code for one purpose proves nothing for another (C16)', async () => {
   const { ctx, mails } = await world()
   const id = await startVerification(ctx, request)
   const code = String((await mails())[0]?.code)
@@ -77,7 +77,7 @@ test('a code for one purpose proves nothing for another', async () => {
   })
 })
 
-test('one of twenty who come with the same code at once is admitted', async () => {
+test('one of twenty who come with the same code at once is admitted (C1)', async () => {
   const { ctx, mails } = await world()
   const id = await startVerification(ctx, request)
   const code = String((await mails())[0]?.code)
@@ -88,7 +88,7 @@ test('one of twenty who come with the same code at once is admitted', async () =
   expect(settled.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
 })
 
-test('where strangers get nothing, they get the same answer', async () => {
+test('where strangers get nothing, they get the same answer (L1)', async () => {
   const { ctx, mails } = await world()
   await createUser(ctx, { email: 'ann@example.com', emailVerified: true })
   const pretended = { ...request, strangers: 'pretend' } as const
@@ -101,7 +101,7 @@ test('where strangers get nothing, they get the same answer', async () => {
   ).rejects.toMatchObject({ code: 'code_wrong' })
 })
 
-test('nobody is flooded: the sixth mail in ten minutes is refused', async () => {
+test('nobody is flooded: the sixth mail in ten minutes is refused (B15)', async () => {
   const { ctx, mails, pass } = await world()
   for (let count = 0; count < 5; count += 1) await startVerification(ctx, request)
   await expect(startVerification(ctx, request)).rejects.toMatchObject({

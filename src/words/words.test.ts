@@ -87,7 +87,7 @@ describe('default mails', () => {
     },
   )
 
-  test('a name cannot add markup to a mail or a header to its subject', () => {
+  test('a name cannot add markup to a mail or a header to its subject (B8, B9)', () => {
     const mail = codeMail(en, 'Register', {
       code: '012345',
       app: 'Evil\r\nBcc: all@example.com <a href="//evil">{code}</a>',

@@ -37,7 +37,7 @@ test('an account comes back as it was given, whatever the provider answered', as
   expect(await events(user.id)).toEqual(['user.signed-up', 'identity.linked'])
 })
 
-test('the tokens rest encrypted, and open at their own row only', async () => {
+test('the tokens rest encrypted, and open at their own row only (N2)', async () => {
   const user = await newGuest()
   const [first, second] = [oidcAccount(user.id), oidcAccount(user.id)]
   await adapter.linkAccount(first)
@@ -127,7 +127,7 @@ test('a user is found by both keys of an account, in the case they have', async 
   }
 })
 
-test('an account that somebody has is never taken over', async () => {
+test('an account that somebody has is never taken over (A12)', async () => {
   const [ann, bob] = [await newGuest(), await newGuest()]
   const account = oidcAccount(ann.id)
   await adapter.linkAccount(account)
@@ -241,7 +241,7 @@ test('an identity that GoTrue linked is an account too', async () => {
   })
 })
 
-test("the house's own identities are no accounts: a provider by that name could name any user", async () => {
+test("the house's own identities are no accounts: a provider by that name could name any user (A11)", async () => {
   const user = await newUser()
   const key = { provider: 'email', providerAccountId: user.id }
   expect(await adapter.getUserByAccount(key)).toBeNull()

@@ -117,7 +117,7 @@ test('a user without passkeys has none, and so has nobody', async () => {
   }
 })
 
-test('a credential belongs to one user: of twenty who enrol it at once, one does', async () => {
+test('a credential belongs to one user: of twenty who enrol it at once, one does (O6)', async () => {
   const users = await Promise.all(Array.from({ length: 20 }, () => newGuest()))
   const shared = passkey('')
   const { values, errors } = await atOnce(20, (index) =>
@@ -159,7 +159,7 @@ test('the counter counts up, and is on record', async () => {
   expect(row?.last_used_at).toBeInstanceOf(Date)
 })
 
-test('the counter never goes back, in whatever order twenty sign-ins arrive', async () => {
+test('the counter never goes back, in whatever order twenty sign-ins arrive (O4)', async () => {
   const user = await newGuest()
   const given = passkey(user.id)
   await adapter.createAuthenticator(given)

@@ -92,7 +92,7 @@ describe('a magic link of Auth.js', () => {
     'data:text/html,club.example',
     '/api/auth/callback/email',
     '',
-  ])('is not sent when it leads to where the application is not: %s', async (url) => {
+  ])('is not sent when it leads to where the application is not: %s (E1)', async (url) => {
     const to = freshEmail()
     const answer = await post(JSON.stringify({ to, url }))
     expect(answer.status).toBe(400)
@@ -100,7 +100,7 @@ describe('a magic link of Auth.js', () => {
     expect(await listMessages(served.ctx, { to })).toEqual([])
   })
 
-  test('comes five times in ten minutes, and no more', async () => {
+  test('comes five times in ten minutes, and no more (B15)', async () => {
     const to = freshEmail()
     const body = JSON.stringify({ to, url: link })
     for (let mails = 0; mails < 5; mails += 1) expect((await post(body)).status).toBe(204)

@@ -207,7 +207,7 @@ test('a database without tables says what to do, and no SQL', async () => {
   expect(String(error)).not.toMatch(/select|relation/)
 })
 
-test('an error of the database names no value', async () => {
+test('an error of the database names no value (N4)', async () => {
   const user = await newUser()
   const error = await adapter.createUser({ email: user.email }).catch((error: Error) => error)
   expect(JSON.stringify(error) + String(error) + String((error as Error).cause)).not.toContain(

@@ -29,7 +29,7 @@ describe('createSession', () => {
     expect((await audit(user.id)).map(({ action }) => action)).toEqual(['user_signedup', 'login'])
   })
 
-  test('only the hash of a token rests', async () => {
+  test('only the hash of a token rests (N2)', async () => {
     const { user, sessionToken, session } = await signedIn()
     const row = await one(
       sql<{ hash: Uint8Array; text: string; not_after: Date; last_sign_in_at: Date }>`
@@ -116,7 +116,7 @@ describe('getSessionAndUser', () => {
     }
   })
 
-  test('a session past its end is none', async () => {
+  test('a session past its end is none (C13)', async () => {
     const { sessionToken } = await signedIn(yesterday())
     expect(await adapter.getSessionAndUser(sessionToken)).toBeNull()
   })
@@ -129,7 +129,7 @@ describe('getSessionAndUser', () => {
     expect(await adapter.getSessionAndUser(sessionToken)).toBeNull()
   })
 
-  test('a banned user neither stays nor comes in, until the ban ends', async () => {
+  test('a banned user neither stays nor comes in, until the ban ends (D10)', async () => {
     const { sessionToken, user } = await signedIn()
     await rows(sql`update auth.users set banned_until = 'infinity' where id = ${user.id}`)
     expect(await adapter.getSessionAndUser(sessionToken)).toBeNull()
@@ -178,7 +178,7 @@ describe('updateSession', () => {
     }
   })
 
-  test('a sign-out among twenty extensions wins', async () => {
+  test('a sign-out among twenty extensions wins (D17)', async () => {
     const { sessionToken } = await signedIn()
     const { errors } = await atOnce(20, (index) =>
       index === 7
@@ -189,7 +189,7 @@ describe('updateSession', () => {
     expect(await adapter.getSessionAndUser(sessionToken)).toBeNull()
   })
 
-  test('a session is not handed over to somebody else', async () => {
+  test('a session is not handed over to somebody else (D11)', async () => {
     const { sessionToken, session, user } = await signedIn()
     const other = await newUser()
     await expect(

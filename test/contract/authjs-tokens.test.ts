@@ -20,7 +20,7 @@ test('a token comes back once, as it was given', async () => {
   expect(await adapter.useVerificationToken({ identifier, token })).toBeNull()
 })
 
-test('only the hash of a token rests', async () => {
+test('only the hash of a token rests (N2)', async () => {
   const given = link()
   await adapter.createVerificationToken(given)
   const stored = await rows(
@@ -32,7 +32,7 @@ test('only the hash of a token rests', async () => {
   expect(stored[0]!.text).not.toContain(given.token)
 })
 
-test('of twenty clicks at once, one wins', async () => {
+test('of twenty clicks at once, one wins (C17)', async () => {
   const { identifier, token, expires } = link()
   await adapter.createVerificationToken({ identifier, token, expires })
   const { values, errors } = await atOnce(20, () =>
@@ -58,7 +58,7 @@ test('one address may have many open links, and a click takes its own', async ()
   expect(await adapter.useVerificationToken(second)).toStrictEqual(second)
 })
 
-test('a wrong token or a wrong address is nobody, and voids nothing', async () => {
+test('a wrong token or a wrong address is nobody, and voids nothing (C17)', async () => {
   const given = link()
   await adapter.createVerificationToken(given)
   const { identifier, token } = given
@@ -107,7 +107,7 @@ test('a date that is none, and an address that cannot be kept, are refused', asy
   }
 })
 
-test('a code of the hosted pages is no token of Auth.js', async () => {
+test('a code of the hosted pages is no token of Auth.js (C16)', async () => {
   const { identifier, token } = link()
   await adapter.createVerificationToken({ identifier, token, expires: tomorrow() })
   await rows(sql`

@@ -6,7 +6,7 @@ import { atOnce, authjsWorld, tomorrow } from './authjs-world.ts'
 const { adapter, rows, events, newUser } = authjsWorld()
 
 describe('deleteUser', () => {
-  test('nothing of a user stays, and the open links to the address die', async () => {
+  test('nothing of a user stays, and the open links to the address die (A15, D12)', async () => {
     const user = await newUser()
     const credentialID = Buffer.from(randomUUID()).toString('base64')
     const sessionToken = randomUUID()

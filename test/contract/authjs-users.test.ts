@@ -291,7 +291,7 @@ describe('updateUser', () => {
     expect(await identities(user.id)).toHaveLength(1)
   })
 
-  test('who proves an address gets the account without what a stranger left in it', async () => {
+  test('who proves an address gets the account without what a stranger left in it (A3)', async () => {
     const user = await newGuest()
     await adapter.linkAccount({
       userId: user.id,
@@ -347,7 +347,7 @@ describe('updateUser', () => {
     expect(row?.encrypted_password).toBe('x')
   })
 
-  test('an address that the owner of a phone never proved does not open the account', async () => {
+  test('an address that the owner of a phone never proved does not open the account (A2)', async () => {
     const user = await newGuest()
     await rows(sql`
       update auth.users set phone = ${String(Date.now())}, phone_confirmed_at = now() where id = ${user.id}`)

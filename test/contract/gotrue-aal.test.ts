@@ -19,7 +19,7 @@ function refresh({ ask }: GotrueWorld, { refresh_token }: Body) {
   return ask('POST', '/token?grant_type=refresh_token', { body: { refresh_token } })
 }
 
-test('who has a second factor shows it before address, number or password change; the rest may', async () => {
+test('who has a second factor shows it before address, number or password change; the rest may (D8, D9)', async () => {
   const { world, strong, weak } = await raised({
     GOTRUE_SMS_AUTOCONFIRM: 'true',
     GOTRUE_EXTERNAL_PHONE_ENABLED: 'true',
@@ -44,7 +44,7 @@ test('who has a second factor shows it before address, number or password change
   expect((await change(strong, { password: `${password}!` })).status).toBe(200)
 })
 
-test('a second factor is enrolled with the first one only', async () => {
+test('a second factor is enrolled with the first one only (O1)', async () => {
   const { world, strong, weak } = await raised()
   const body = { factor_type: 'totp', friendly_name: 'another' }
   const begin = (session: Body) =>
@@ -56,7 +56,7 @@ test('a second factor is enrolled with the first one only', async () => {
   expect((await begin(strong)).status).toBe(200)
 })
 
-test('a session of one factor ends in time where its user has two, and its tokens do not outlive it', async () => {
+test('a session of one factor ends in time where its user has two, and its tokens do not outlive it (D9)', async () => {
   const { world, strong, weak } = await raised({ GOTRUE_SESSIONS_ALLOW_LOW_AAL: '15m' })
   const { iat, exp } = claimsOf(weak.access_token)
   expect(exp - iat).toBe(15 * 60)
@@ -90,7 +90,7 @@ test('the client is told what it has and what it could have', async () => {
   expect(claimsOf(strong.access_token).aal).toBe('aal2')
 })
 
-test('a password that was recovered does not stand for the second factor', async () => {
+test('a password that was recovered does not stand for the second factor (D9)', async () => {
   const { world } = await raised()
   await world.ask('POST', '/recover', { body: { email: 'ann@example.com' } })
   const { code: token } = await world.mailTo('ann@example.com')

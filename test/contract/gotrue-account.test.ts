@@ -33,7 +33,7 @@ test('metadata is merged, and null deletes', async () => {
   expect((await audited()).slice(2)).toEqual(['user_modified', 'user_modified'])
 })
 
-test('only an admin changes what admins wrote', async () => {
+test('only an admin changes what admins wrote (A14, I5)', async () => {
   const { change } = await signedIn()
   const { status, body } = await change({ app_metadata: { role: 'boss' } })
   expect([status, body]).toMatchObject([
@@ -111,7 +111,7 @@ test('an old session shows by a mailed code that it is still them', async () => 
   expect(await audited()).toContain('user_reauthenticate_requested')
 })
 
-test('a change of address waits until both addresses said yes, in either order', async () => {
+test('a change of address waits until both addresses said yes, in either order (B13)', async () => {
   for (const order of [
     [email, other],
     [other, email],
@@ -162,7 +162,7 @@ test('typed digits change the address too', async () => {
   expect(whole.body.user.email).toBe(other)
 })
 
-test('where one yes is enough, only the new address is asked', async () => {
+test('where one yes is enough, only the new address is asked (B13)', async () => {
   const { ask, change, mails, mailTo } = await signedIn({
     GOTRUE_MAILER_SECURE_EMAIL_CHANGE_ENABLED: 'false',
   })
@@ -185,7 +185,7 @@ test('an address that somebody has is refused', async () => {
   ])
 })
 
-test('an address that somebody took meanwhile is refused at the link', async () => {
+test('an address that somebody took meanwhile is refused at the link (B12)', async () => {
   const { ask, change, createAccount, mailTo } = await signedIn({
     GOTRUE_MAILER_SECURE_EMAIL_CHANGE_ENABLED: 'false',
   })
@@ -313,7 +313,7 @@ test.each<[string, (world: GotrueWorld, id: string) => Promise<string>, number, 
     'session_not_found',
     'Session from session_id claim in JWT does not exist',
   ],
-])('%s opens no account', async (_case, bearerOf, status, code, message) => {
+])('%s opens no account (F1, F6)', async (_case, bearerOf, status, code, message) => {
   const world = await gotrueWorld()
   const { id } = await world.createAccount()
   const bearer = await bearerOf(world, id)
@@ -325,7 +325,7 @@ test.each<[string, (world: GotrueWorld, id: string) => Promise<string>, number, 
   expect(recent.headers.get('x-supabase-api-version')).toBe('2024-01-01')
 })
 
-test('a banned user is shown out, and another audience is refused', async () => {
+test('a banned user is shown out, and another audience is refused (D10)', async () => {
   const { ask, session, id, adminKey } = await signedIn()
   const elsewhere = await ask('GET', '/user', {
     bearer: session.access_token,

@@ -123,7 +123,7 @@ test('a change takes effect at once, and a password signs out everywhere', async
   expect((await audited()).filter((action) => action === 'user_modified')).toHaveLength(2)
 })
 
-test('users are listed by pages', async () => {
+test('users are listed by pages (M6)', async () => {
   const { admin, createAccount, pass } = await withAdmin()
   for (let number = 1; number <= 5; number += 1) {
     await createAccount(`user${number}@example.com`)
@@ -155,7 +155,7 @@ test('users are listed by pages', async () => {
   }
 })
 
-test('a deleted user is gone, with their sessions', async () => {
+test('a deleted user is gone, with their sessions (D12)', async () => {
   const { admin, ask, createAccount, signIn, database, audited } = await withAdmin()
   const { id } = await createAccount()
   const { access_token } = await signIn()
@@ -214,7 +214,7 @@ test('somebody invited follows the link, is confirmed, and chooses a password', 
   expect(await events()).toContain('user.invite-accepted')
 })
 
-test('who signs up with an invited address sees nothing of the invitation', async () => {
+test('who signs up with an invited address sees nothing of the invitation (C15)', async () => {
   const { admin, ask } = await withAdmin({ GOTRUE_SMTP_MAX_FREQUENCY: '0s' })
   await admin('POST', '/invite', { email, data: { salary: 7 } })
   const { body } = await ask('POST', '/signup', { body: { email, password } })
@@ -282,7 +282,7 @@ test('the two links of a change of address are made one after the other', async 
   expect((await findUser(ctx, id))?.email).toBe('new@example.com')
 })
 
-test('only an admin administers, and with a session only while it lives', async () => {
+test('only an admin administers, and with a session only while it lives (I3)', async () => {
   const world = await withAdmin({ GOTRUE_SESSIONS_TIMEBOX: '1h' })
   const { id } = await world.createAccount()
   const session = await world.signIn()

@@ -107,7 +107,7 @@ test('who brings a token of ours needs none, and neither does a link', async () 
 test.each([
   ['is broken', { status: 500, body: '<h1>Oops</h1>' }],
   ['says no object', { status: 200, body: 'null' }],
-])('a provider that %s has not said yes', async (_what, answer) => {
+])('a provider that %s has not said yes (C12)', async (_what, answer) => {
   const { ask } = await guardedWorld()
   says = answer
   const { status, body } = await ask('POST', '/signup', { body: { email, password, ...solved } })

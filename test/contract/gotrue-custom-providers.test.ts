@@ -146,7 +146,7 @@ test('its ID tokens are taken, and those of OAuth 2.0 do not exist', async () =>
   expect(answer.body.msg).toBe('Custom OAuth providers are disabled')
 })
 
-test('a plain OAuth 2.0 provider’s facts are mapped, but never what it did not verify', async () => {
+test('a plain OAuth 2.0 provider’s facts are mapped, but never what it did not verify (A8)', async () => {
   const world = await externalWorld()
   await admin(world, 'POST', '', { ...oauth2, pkce_enabled: false })
   world.providers.answer('https://plain.example/token', () =>
@@ -161,7 +161,7 @@ test('a plain OAuth 2.0 provider’s facts are mapped, but never what it did not
   expect(body.identities[0].id).toBe('7')
 })
 
-test('a disabled or deleted one leads nowhere, and nobody comes back from it', async () => {
+test('a disabled or deleted one leads nowhere, and nobody comes back from it (A13)', async () => {
   const world = await corpWorld()
   await admin(world, 'POST', '', openid)
   const way = await world.goTo('custom:corp')

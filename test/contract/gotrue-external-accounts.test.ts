@@ -20,7 +20,7 @@ function redeem(world: ExternalWorld, code: string) {
   })
 }
 
-test('a verified address joins the account that has it; one that nobody verified never does', async () => {
+test('a verified address joins the account that has it; one that nobody verified never does (A2, A8)', async () => {
   const world = await externalWorld({ ...settingsOf('github', 'gitlab') })
   const { id } = await world.createAccount('ann@example.com')
   world.providers.person = { ...ann, id: '1', isVerified: false }
@@ -42,7 +42,7 @@ test('a verified address joins the account that has it; one that nobody verified
   expect(await world.audited()).toEqual(['user_signedup', 'identity_linked', 'login'])
 })
 
-test('autoconfirmation believes the address of a new account, and still joins nothing by it', async () => {
+test('autoconfirmation believes the address of a new account, and still joins nothing by it (A2)', async () => {
   const world = await externalWorld({
     ...settingsOf('gitlab'),
     GOTRUE_MAILER_AUTOCONFIRM: 'true',
@@ -58,7 +58,7 @@ test('autoconfirmation believes the address of a new account, and still joins no
   expect(body.id).not.toBe(id)
 })
 
-test('an account that a stranger made for the address is emptied before its owner gets it', async () => {
+test('an account that a stranger made for the address is emptied before its owner gets it (A1, A2)', async () => {
   const world = await externalWorld(github)
   const { body: made } = await world.ask('POST', '/signup', {
     body: { email: 'ann@example.com', password, data: { mine: true } },
@@ -75,7 +75,7 @@ test('an account that a stranger made for the address is emptied before its owne
   expect(stranger.body.error_code).toBe('invalid_credentials')
 })
 
-test('an identity whose address nobody verified draws nobody into its account', async () => {
+test('an identity whose address nobody verified draws nobody into its account (A8)', async () => {
   const world = await externalWorld({
     ...settingsOf('github', 'gitlab'),
     GOTRUE_SECURITY_MANUAL_LINKING_ENABLED: 'true',
@@ -113,7 +113,7 @@ test('two accounts with one address are not guessed between', async () => {
   })
 })
 
-test('providers of another linking domain have people of their own', async () => {
+test('providers of another linking domain have people of their own (A11)', async () => {
   const world = await externalWorld({
     ...settingsOf('github', 'gitlab', 'google'),
     GOTRUE_EXPERIMENTAL_PROVIDER_LINKING_DOMAINS: 'github=work,gitlab=work',

@@ -82,7 +82,7 @@ test('who comes again finds the same account, with what the provider says by now
   expect(await world.audited()).toEqual(['user_signedup', 'login'])
 })
 
-test('of fifty who come back with one state, one asks the provider, and one comes in', async () => {
+test('of fifty who come back with one state, one asks the provider, and one comes in (C9, E15)', async () => {
   for (const query of [{}, pkce]) {
     const world = await externalWorld(github)
     const { url } = world.providers.visit(await world.goTo('github', query))
@@ -235,7 +235,7 @@ test.each([
   expect(rows).toEqual([])
 })
 
-test('hostile facts of a profile are kept without what cannot be kept', async () => {
+test('hostile facts of a profile are kept without what cannot be kept (M5)', async () => {
   const world = await externalWorld(github)
   const nested = '['.repeat(20_000) + ']'.repeat(20_000)
   const profile = `{"id":1,"name":"A\\u0000nn \\ud800","login":${nested},"avatar_url":7}`
@@ -245,7 +245,7 @@ test('hostile facts of a profile are kept without what cannot be kept', async ()
   expect(body.user_metadata).toMatchObject({ name: 'Ann \ufffd', sub: '1' })
 })
 
-test('the secret of the way to the provider is sealed, spent once, and expires', async () => {
+test('the secret of the way to the provider is sealed, spent once, and expires (C9)', async () => {
   const world = await externalWorld(settingsOf('x'))
   const ways = [await world.goTo('x'), await world.goTo('x'), await world.goTo('x')]
   const states = await sql<{ id: string; code_verifier: string }>`
@@ -288,7 +288,7 @@ test('Twitter’s token comes back to whom it was given', async () => {
   expect(queryOf(answer)).toMatchObject({ error: 'server_error' })
 })
 
-test('a provider that was switched off meanwhile is not asked', async () => {
+test('a provider that was switched off meanwhile is not asked (A13)', async () => {
   const world = await externalWorld(github)
   const way = await world.goTo('github')
   const off = world.under({})

@@ -118,7 +118,7 @@ test('sessions below aal2 end, those of two factors stay, and what was begun of 
   expect((await world.ask('GET', '/user', { bearer: raised.body.access_token })).status).toBe(200)
 })
 
-test('a factor that is taken away lets its sessions fall back, and only with two factors', async () => {
+test('a factor that is taken away lets its sessions fall back, and only with two factors (D9)', async () => {
   const { world, bearer } = await ann()
   const factor = await enroll(world, bearer)
   const raised = await verify(world, bearer, factor)
@@ -166,7 +166,7 @@ test('a code of the step before and after is good, one of two steps is not', asy
   expect((await verify(world, bearer, factor, 1)).status).toBe(200)
 })
 
-test('a step is good once, and after it no older one is', async () => {
+test('a step is good once, and after it no older one is (C5)', async () => {
   const { world, bearer } = await ann()
   const factor = await enroll(world, bearer)
   expect((await verify(world, bearer, factor)).status).toBe(200)
@@ -176,7 +176,7 @@ test('a step is good once, and after it no older one is', async () => {
   expect((await verify(world, bearer, factor)).status).toBe(200)
 })
 
-test('fifty who come with one code and challenges of their own: one is raised', async () => {
+test('fifty who come with one code and challenges of their own: one is raised (C5)', async () => {
   const { world, bearer } = await ann()
   const factor = await enroll(world, bearer)
   // The limit of guesses is another story.
@@ -205,7 +205,7 @@ test('fifty who come with one code and challenges of their own: one is raised', 
   expect((await world.events()).filter((type) => type === 'factor.used')).toHaveLength(1)
 })
 
-test('fifty who come with one challenge: one is raised', async () => {
+test('fifty who come with one challenge: one is raised (C8)', async () => {
   const { world, bearer } = await ann()
   const factor = await enroll(world, bearer)
   const challenge_id = await challenge(world, bearer, factor.id)
@@ -219,7 +219,7 @@ test('fifty who come with one challenge: one is raised', async () => {
   expect(answers.every(({ status }) => [200, 422, 429].includes(status))).toBe(true)
 })
 
-test('a challenge is answered once, in time, and from where it was asked', async () => {
+test('a challenge is answered once, in time, and from where it was asked (C8)', async () => {
   const { world, bearer } = await ann()
   const factor = await enroll(world, bearer)
   const { ask } = world
@@ -249,7 +249,7 @@ test('a challenge is answered once, in time, and from where it was asked', async
   })
 })
 
-test('who guesses is stopped, whatever the challenge, and a right code begins the count anew', async () => {
+test('who guesses is stopped, whatever the challenge, and a right code begins the count anew (C6)', async () => {
   const { world, bearer } = await ann()
   const factor = await enroll(world, bearer)
   const guess = async (code: string) => {
@@ -283,7 +283,7 @@ test('who guesses is stopped, whatever the challenge, and a right code begins th
   expect((await guess(codeOf(world, factor.secret))).status).toBe(200)
 })
 
-test('another user sees, asks and takes away nothing', async () => {
+test('another user sees, asks and takes away nothing (D11)', async () => {
   const { world, bearer } = await ann()
   const { id } = await enroll(world, bearer)
   await world.createAccount('bob@example.com')

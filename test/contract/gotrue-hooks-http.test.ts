@@ -27,7 +27,7 @@ async function ask(change: Partial<Patience>): Promise<unknown> {
 const signUp = (world: GotrueWorld) =>
   world.ask('POST', '/signup', { body: {}, headers: newFormat })
 
-test('every request is signed with every secret, for who verifies it with their own', async () => {
+test('every request is signed with every secret, for who verifies it with their own (N5)', async () => {
   const second = Buffer.alloc(32, 9).toString('base64')
   const { privateKey } = generateKeyPairSync('ed25519')
   const { d = '', x = '' } = privateKey.export({ format: 'jwk' })
@@ -157,19 +157,19 @@ test.each([
   expect(server.questions).toHaveLength(1)
 })
 
-test('a hook that is not there', async () => {
+test('a hook that is not there (C12)', async () => {
   const hooked = await world(`http://127.0.0.1:${await freePort()}/hook`)
   expect(await signUp(hooked)).toMatchObject(
     unexpected('Failed to trigger auth hook, error making HTTP request'),
   )
 })
 
-test('a hook that never answers is waited for no longer than that', async () => {
+test('a hook that never answers is waited for no longer than that (H4)', async () => {
   server.respond(() => {})
   expect(await ask({ total: 50 })).toMatchObject({ details: { why: 'timeout', limit: 50 } })
 })
 
-test('one that begins its answer and goes on for ever, too', async () => {
+test('one that begins its answer and goes on for ever, too (H4)', async () => {
   server.respond((_, response) => {
     response.writeHead(200, { 'content-type': 'application/json' })
     response.write('{')
@@ -215,7 +215,7 @@ test('who is kept waiting is told so in GoTrue’s words', async () => {
   ]).toContainEqual([body.code, body.message])
 }, 30_000)
 
-test('the log knows which hook failed and why, and neither secrets nor what was said', async () => {
+test('the log knows which hook failed and why, and neither secrets nor what was said (N1)', async () => {
   const hooked = await world()
   const lines: string[] = []
   const write = (...parts: unknown[]) => lines.push(JSON.stringify(parts))

@@ -146,7 +146,7 @@ test('nobody is asked about accounts that are there, and those that an admin mak
   expect(server.questions).toEqual([])
 })
 
-test('of ten who sign up at once with one address, one account is made and told of', async () => {
+test('of ten who sign up at once with one address, one account is made and told of (M9)', async () => {
   const world = await hooked(['BEFORE_USER_CREATED', 'AFTER_USER_CREATED'], {
     GOTRUE_SMTP_MAX_FREQUENCY: '0s',
   })
@@ -428,7 +428,7 @@ test.each([
   'aal',
   'session_id',
   'is_anonymous',
-])('without the claim %s there is no token, and no session', async (name) => {
+])('without the claim %s there is no token, and no session (E13)', async (name) => {
   const world = await hooked(['CUSTOM_ACCESS_TOKEN'])
   mint((claims) => ({ ...claims, [name]: undefined }))
   await world.createAccount()

@@ -110,7 +110,7 @@ async function counted({ database }: GotrueWorld): Promise<unknown> {
 }
 
 test.each(bodies)(
-  '%s is refused by every route, in both formats',
+  '%s is refused by every route, in both formats (M3, M5)',
   async (name, body, expected = 400) => {
     const world = await gotrueWorld({
       ...samlOn,
@@ -207,7 +207,7 @@ test.each(bodies)(
   },
 )
 
-test('what is switched off does not look at the body', async () => {
+test('what is switched off does not look at the body (J6)', async () => {
   const { ask } = await gotrueWorld()
   for (const [, body] of bodies) {
     const { body: said } = await ask('POST', '/token?grant_type=web3', { body })
@@ -215,7 +215,7 @@ test('what is switched off does not look at the body', async () => {
   }
 })
 
-test('addresses of nonsense are refused too', async () => {
+test('addresses of nonsense are refused too (I6)', async () => {
   const world = await gotrueWorld()
   const found: unknown[] = []
   for (const path of [
@@ -239,7 +239,7 @@ test('addresses of nonsense are refused too', async () => {
   expect(found).toEqual([])
 })
 
-test('half a character becomes the sign for one that cannot be read', async () => {
+test('half a character becomes the sign for one that cannot be read (M5)', async () => {
   const { ask } = await gotrueWorld({ GOTRUE_MAILER_AUTOCONFIRM: 'true' })
   const { status, body } = await ask('POST', '/signup', {
     body: '{"email":"ann@example.com","password":"123456","data":{"name":"\\ud800x"}}',

@@ -75,7 +75,7 @@ test('Apple’s second issuer, and the phone’s own bundle, are Apple’s too',
 
 const oneNonce = 'Passed nonce and nonce in id_token should either both exist or not.'
 
-test('the nonce is given hashed to the provider, and plain to us', async () => {
+test('the nonce is given hashed to the provider, and plain to us (E15)', async () => {
   const world = await externalWorld(settingsOf('google'))
   const nonce = createHash('sha256').update('my nonce').digest('hex')
   const provider = 'google'
@@ -107,7 +107,7 @@ test('the nonce is given hashed to the provider, and plain to us', async () => {
   expect((await bringToken(lenient, { ...google, nonce }, { provider })).status).toBe(200)
 })
 
-test('an access token that is shown has to be the one of the ID token', async () => {
+test('an access token that is shown has to be the one of the ID token (E16)', async () => {
   const world = await externalWorld(settingsOf('google'))
   const at_hash = createHash('sha256').update('the access token').digest().subarray(0, 16)
   const claims = { ...google, at_hash: at_hash.toString('base64url') }
@@ -121,7 +121,7 @@ test('an access token that is shown has to be the one of the ID token', async ()
   })
 })
 
-test('a provider’s new key is read when a token names it', async () => {
+test('a provider’s new key is read when a token names it (F4)', async () => {
   const world = await externalWorld(settingsOf('google'))
   const sign = () => bringToken(world, google, { provider: 'google' })
   expect((await sign()).status).toBe(200)
@@ -134,7 +134,7 @@ test('a provider’s new key is read when a token names it', async () => {
   expect(asked).toHaveLength(2)
 })
 
-test('what is signed by nobody, by a secret, too late or for somebody else is refused', async () => {
+test('what is signed by nobody, by a secret, too late or for somebody else is refused (A7, E19)', async () => {
   const world = await externalWorld(settingsOf('google'))
   const provider = 'google'
   const bad = { error: 'invalid request', error_description: 'Bad ID token' }
@@ -266,7 +266,7 @@ test('an issuer of the list signs in, for the client that the app names', async 
   expect(body.user.user_metadata.groups).toBeUndefined()
 })
 
-test('an unverified address joins nothing, and is confirmed by mail', async () => {
+test('an unverified address joins nothing, and is confirmed by mail (A8)', async () => {
   const world = await externalWorld(settingsOf('google'))
   const { id } = await world.createAccount('ann@example.com')
   const claims = { ...google, email_verified: false }

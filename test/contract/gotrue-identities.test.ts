@@ -64,7 +64,7 @@ test('somebody adds an identity, whatever its address, and takes it away again',
   ])
 })
 
-test('somebody else’s identity stays theirs', async () => {
+test('somebody else’s identity stays theirs (A12)', async () => {
   const world = await externalWorld({ ...settingsOf('github'), ...linking })
   await world.goThrough('github')
   await world.createAccount('bob@example.com')
@@ -126,7 +126,7 @@ test('the address of the account goes to an identity that is left', async () => 
   })
 })
 
-test('an address that nobody verified is no longer confirmed, and one that is taken is not given', async () => {
+test('an address that nobody verified is no longer confirmed, and one that is taken is not given (A2)', async () => {
   const world = await externalWorld({ ...settingsOf('github', 'gitlab'), ...linking })
   const { access_token: bearer = '' } = fragmentOf(await world.goThrough('github'))
   world.providers.person = { ...ann, id: '2', email: 'second@example.com', isVerified: false }

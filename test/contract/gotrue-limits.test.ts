@@ -77,7 +77,7 @@ test('anonymous sign-ups have an own bucket, for an hour', async () => {
   expect(await through(world, '/signup', { body: { email: 'ann@example.com' } })).toBe(30)
 })
 
-test('of fifty at once thirty pass, whoever is first', async () => {
+test('of fifty at once thirty pass, whoever is first (K3)', async () => {
   const { ask } = await gotrueWorld(limited)
   const answers = await Promise.all(
     Array.from({ length: 50 }, () =>
@@ -88,7 +88,7 @@ test('of fifty at once thirty pass, whoever is first', async () => {
   expect(answers.filter(({ status }) => status === 429)).toHaveLength(20)
 })
 
-test('a place may be any text', async () => {
+test('a place may be any text (K3)', async () => {
   const { ask } = await gotrueWorld(limited)
   for (const place of ["'; drop table idp.limits; --", 'x'.repeat(5000), '\u00e9', ',,,']) {
     const { status } = await ask('POST', '/otp', { body: {}, headers: { [header]: place } })

@@ -60,7 +60,7 @@ test('a magic link signs in, once', async () => {
   expect(await audited()).toEqual(['user_signedup', 'user_recovery_requested', 'login'])
 })
 
-test('fifty who follow one link at once are one winner', async () => {
+test('fifty who follow one link at once are one winner (C1)', async () => {
   const { ask, createAccount, mailTo } = await gotrueWorld()
   await createAccount()
   await ask('POST', '/otp', { body: { email } })
@@ -90,7 +90,7 @@ test('link and digits of one mail are good once together', async () => {
   }
 })
 
-test('a link is good for a day', async () => {
+test('a link is good for a day (C13)', async () => {
   const { ask, createAccount, mailTo, pass } = await gotrueWorld()
   await createAccount()
   await ask('POST', '/otp', { body: { email } })
@@ -116,7 +116,7 @@ test('typed digits sign in, whichever mail they came with', async () => {
   ])
 })
 
-test('digits cannot be guessed', async () => {
+test('digits cannot be guessed (C2)', async () => {
   const { ask, createAccount, mailTo } = await gotrueWorld()
   await createAccount()
   await ask('POST', '/otp', { body: { email } })
@@ -164,7 +164,7 @@ test('with autoconfirmation somebody unknown gets an account, and a magic link',
   expect(fragmentOf(await ask('GET', pathOf(link)))).toHaveProperty('access_token')
 })
 
-test('recovery answers alike for known and unknown addresses, also the second time', async () => {
+test('recovery answers alike for known and unknown addresses, also the second time (L1)', async () => {
   const { ask, createAccount, mails } = await gotrueWorld()
   await createAccount()
   for (const address of [email, 'nobody@example.com']) {
@@ -228,7 +228,7 @@ test.each([
   },
 )
 
-test('fifty who redeem one code at once are one winner', async () => {
+test('fifty who redeem one code at once are one winner (D2)', async () => {
   const { world, code } = await withPkce('/otp', {})
   const answers = await Promise.all(Array.from({ length: 50 }, () => exchange(world, code)))
   expect(answers.filter(({ status }) => status === 200)).toHaveLength(1)
@@ -278,7 +278,7 @@ test('an error of a PKCE link stands in query and fragment', async () => {
   expect(fragmentOf(answer)).toEqual({ ...said, sb: '' })
 })
 
-test('a banned user comes in by no link', async () => {
+test('a banned user comes in by no link (D10)', async () => {
   const { ask, createAccount, mailTo, adminKey } = await gotrueWorld()
   const { id } = await createAccount()
   await ask('POST', '/otp', { body: { email } })
@@ -287,7 +287,7 @@ test('a banned user comes in by no link', async () => {
   expect(fragmentOf(answer)).toMatchObject({ error: 'access_denied', error_code: 'user_banned' })
 })
 
-test('links lead to the site, or where the list allows', async () => {
+test('links lead to the site, or where the list allows (E1)', async () => {
   const { ask, createAccount, mailTo, database } = await gotrueWorld({
     GOTRUE_SITE_URL: 'https://shop.example.com',
     GOTRUE_URI_ALLOW_LIST: 'https://*.preview.example.com/**,com.shop://callback',
@@ -327,7 +327,7 @@ test('clients of the first version say in the referrer where they are', async ()
   expect(new URL(link).searchParams.get('redirect_to')).toBe('https://shop.example.com/account')
 })
 
-test('a scanner that only asks for the head uses nothing up', async () => {
+test('a scanner that only asks for the head uses nothing up (B11)', async () => {
   const { ask, createAccount, mailTo } = await gotrueWorld()
   await createAccount()
   await ask('POST', '/otp', { body: { email } })
@@ -336,7 +336,7 @@ test('a scanner that only asks for the head uses nothing up', async () => {
   expect(fragmentOf(await ask('GET', pathOf(link)))).toHaveProperty('access_token')
 })
 
-test('a resent mail says nothing of who is there', async () => {
+test('a resent mail says nothing of who is there (L1)', async () => {
   const { ask, createAccount, mails } = await gotrueWorld()
   await createAccount()
   for (const address of [email, 'nobody@example.com']) {

@@ -18,29 +18,32 @@ const scanners: Record<string, Record<string, string>> = {
   'a browser that looks ahead': { 'sec-purpose': 'prefetch;prerender' },
 }
 
-test.each(Object.keys(scanners))('%s uses nothing up, where a button is asked for', async (who) => {
-  const world = await gotrueWorld({ SEKISHO_MAIL_LINKS: 'confirm' })
-  const path = await mailed(world)
-  const headers = scanners[who] ?? {}
-  expect((await world.ask('HEAD', path, { headers })).status).toBe(405)
-  for (let times = 0; times < 3; times += 1) {
-    const page = await world.ask('GET', path, { headers })
-    expect(page.status).toBe(200)
-    expect(page.headers.get('content-type')).toMatch(/^text\/html/)
-    expect(page.headers.get('cache-control')).toBe('no-store')
-    expect(page.headers.get('x-robots-tag')).toBe('noindex')
-    expect(page.body).not.toContain('<script>')
-  }
-  expect(await world.events()).not.toContain('user.signed-in')
-  const page = await world.ask('GET', path)
-  const action = /<form method="post" action="([^"]+)"/.exec(page.body)?.[1] ?? ''
-  const pressed = await world.ask('POST', `/verify${action.replaceAll('&amp;', '&')}`, {
-    body: '',
-    headers: { 'content-type': 'application/x-www-form-urlencoded' },
-  })
-  expect(pressed.status).toBe(303)
-  expect(pressed.headers.get('location')).toMatch(/^http:\/\/localhost:3001#access_token=/)
-})
+test.each(Object.keys(scanners))(
+  '%s uses nothing up, where a button is asked for (B11)',
+  async (who) => {
+    const world = await gotrueWorld({ SEKISHO_MAIL_LINKS: 'confirm' })
+    const path = await mailed(world)
+    const headers = scanners[who] ?? {}
+    expect((await world.ask('HEAD', path, { headers })).status).toBe(405)
+    for (let times = 0; times < 3; times += 1) {
+      const page = await world.ask('GET', path, { headers })
+      expect(page.status).toBe(200)
+      expect(page.headers.get('content-type')).toMatch(/^text\/html/)
+      expect(page.headers.get('cache-control')).toBe('no-store')
+      expect(page.headers.get('x-robots-tag')).toBe('noindex')
+      expect(page.body).not.toContain('<script>')
+    }
+    expect(await world.events()).not.toContain('user.signed-in')
+    const page = await world.ask('GET', path)
+    const action = /<form method="post" action="([^"]+)"/.exec(page.body)?.[1] ?? ''
+    const pressed = await world.ask('POST', `/verify${action.replaceAll('&amp;', '&')}`, {
+      body: '',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    })
+    expect(pressed.status).toBe(303)
+    expect(pressed.headers.get('location')).toMatch(/^http:\/\/localhost:3001#access_token=/)
+  },
+)
 
 test('the page speaks the language of who reads it', async () => {
   const world = await gotrueWorld({ SEKISHO_MAIL_LINKS: 'confirm' })
@@ -49,7 +52,7 @@ test('the page speaks the language of who reads it', async () => {
   expect(body).toContain('あと一歩です')
 })
 
-test("otherwise a link is used when it is opened, as GoTrue's are, but not by looking ahead", async () => {
+test("otherwise a link is used when it is opened, as GoTrue's are, but not by looking ahead (B11)", async () => {
   const world = await gotrueWorld()
   const path = await mailed(world)
   const ahead = await world.ask('GET', path, { headers: { purpose: 'prefetch' } })
@@ -78,7 +81,7 @@ test('a page for a link of nonsense says nothing of it, and its button leads to 
   expect(pressed.headers.get('location')).toMatch(/^http:\/\/localhost:3001#.*otp_expired/)
 })
 
-test('links lead to the host that somebody came by, where the operator has named it', async () => {
+test('links lead to the host that somebody came by, where the operator has named it (B7)', async () => {
   const world = await gotrueWorld({
     GOTRUE_MAILER_EXTERNAL_HOSTS: 'auth.example.com,localhost',
     GOTRUE_SMTP_MAX_FREQUENCY: '0s',
@@ -103,7 +106,7 @@ test('links lead to the host that somebody came by, where the operator has named
   }
 })
 
-test('what takes longer than it may is answered with 504', async () => {
+test('what takes longer than it may is answered with 504 (H4)', async () => {
   const world = await gotrueWorld({ GOTRUE_API_MAX_REQUEST_DURATION: '1ms' })
   const { status, body } = await world.ask('POST', '/signup', { body: { email, password } })
   expect([status, body.error_code, body.msg]).toEqual([

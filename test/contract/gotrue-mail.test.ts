@@ -157,7 +157,7 @@ test('in the background the answer does not wait, and says nothing of a failure'
   expect(smtp.messages).toHaveLength(1)
 })
 
-test('while the operator names who may get mail, nobody else does', async () => {
+test('while the operator names who may get mail, nobody else does (B5)', async () => {
   const { ask, events } = await mailed({
     GOTRUE_EXTERNAL_EMAIL_AUTHORIZED_ADDRESSES: `Ann@example.com,bob@example.com`,
   })
@@ -203,7 +203,7 @@ test('nobody is written to where nobody reads, as far as the operator can tell',
   expect(smtp.messages.map(({ to: [to] }) => to)).toEqual(['ann@sekisho.dev', 'down@sekisho.dev'])
 })
 
-test('thirty mails an hour are thirty, for all together, and take nothing away', async () => {
+test('thirty mails an hour are thirty, for all together, and take nothing away (B15)', async () => {
   const { ask, pass } = await mailed({ GOTRUE_RATE_LIMIT_EMAIL_SENT: '2' })
   const signUp = (name: string) =>
     ask('POST', '/signup', { body: { email: `${name}@example.com`, password } })

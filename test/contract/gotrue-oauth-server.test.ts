@@ -123,7 +123,7 @@ test('an app that keeps no secret proves itself by PKCE alone', async () => {
   })
 })
 
-test('of fifty who redeem one code, one gets tokens', async () => {
+test('of fifty who redeem one code, one gets tokens (D2)', async () => {
   const world = await oauthWorld()
   const code = await world.codeFor()
   const answers = await Promise.all(Array.from({ length: 50 }, () => world.redeem(code)))
@@ -233,7 +233,7 @@ test('an app does not allow itself anything with the token that it was given', a
   }
 })
 
-test('an ID token is no access token', async () => {
+test('an ID token is no access token (C16)', async () => {
   const world = await oauthWorld()
   const { body } = await world.redeem(await world.codeFor())
   const answer = await world.ask('GET', '/user', { bearer: body.id_token })
@@ -255,7 +255,7 @@ test('with a bare secret, ID tokens are signed by a key that is published and op
   expect((await off.ask('GET', '/.well-known/jwks.json')).body).toEqual({ keys: [] })
 })
 
-test('a session that an app holds is refreshed by that app alone', async () => {
+test('a session that an app holds is refreshed by that app alone (E2)', async () => {
   const world = await oauthWorld()
   const { body } = await world.redeem(await world.codeFor())
   const bare = await world.ask('POST', '/token?grant_type=refresh_token', {
@@ -321,7 +321,7 @@ test('a code rests as a hash, and one that GoTrue gave out is redeemed all the s
   expect((await world.redeem(old)).status).toBe(200)
 })
 
-test('who was banned in between gets nothing', async () => {
+test('who was banned in between gets nothing (A13, D10)', async () => {
   const world = await oauthWorld()
   const code = await world.codeFor()
   await sql`update auth.users set banned_until = 'infinity'`.execute(world.ctx.db)
@@ -393,7 +393,7 @@ test('what else is wrong is told to the client', async () => {
   })
 })
 
-test('tokens are given to nobody else', async () => {
+test('tokens are given to nobody else (E2)', async () => {
   const world = await oauthWorld()
   const code = await world.codeFor()
   const form = { grant_type: 'authorization_code', code, code_verifier: verifier }

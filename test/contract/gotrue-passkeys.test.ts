@@ -101,7 +101,7 @@ test('a passkey is made, and signs in without a name', async () => {
   expect((await world.events()).slice(-2)).toEqual(['factor.used', 'user.signed-in'])
 })
 
-test('passkeys are shown, renamed and removed by whose they are', async () => {
+test('passkeys are shown, renamed and removed by whose they are (O6)', async () => {
   const { world, bearer } = await ann()
   const { body: made } = await register(world, bearer, softwareKey())
   await signIn(world, softwareKey())
@@ -160,7 +160,7 @@ test('an administrator sees and removes them', async () => {
   })
 })
 
-test('a question is answered once, right or wrong, and in time', async () => {
+test('a question is answered once, right or wrong, and in time (O2)', async () => {
   const { world, bearer } = await ann()
   const key = softwareKey()
   await register(world, bearer, key)
@@ -191,7 +191,7 @@ test('a question is answered once, right or wrong, and in time', async () => {
   })
 })
 
-test('a question for a new passkey is answered by who asked, and no sign-in', async () => {
+test('a question for a new passkey is answered by who asked, and no sign-in (C16, O2)', async () => {
   const { world, bearer } = await ann()
   await world.createAccount('bob@example.com')
   const bob = (await world.signIn('bob@example.com')).access_token
@@ -285,7 +285,7 @@ test('nobody has more than may be, not even who adds many at once', async () => 
   })
 })
 
-test('who has a second factor shows it before passkeys change', async () => {
+test('who has a second factor shows it before passkeys change (O1)', async () => {
   const { world, bearer } = await ann()
   const { body: made } = await register(world, bearer, softwareKey())
   const raised = await verify(world, bearer, await enroll(world, bearer))

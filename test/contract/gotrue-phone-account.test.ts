@@ -116,7 +116,7 @@ test('an anonymous user becomes a permanent one by a number', async () => {
   expect(await world.audited()).not.toContain('user_signedup')
 })
 
-test('many accounts that name one number do not reach it more often', async () => {
+test('many accounts that name one number do not reach it more often (B15)', async () => {
   const world = await gotrueWorld({ ...phones, GOTRUE_EXTERNAL_ANONYMOUS_USERS_ENABLED: 'true' })
   const statuses: number[] = []
   for (let account = 0; account < 11; account++) {

@@ -218,7 +218,7 @@ test('of fifty who bring what a provider calls right, one is signed in', async (
   expect(answers.every(({ status }) => [200, 403, 429].includes(status))).toBe(true)
 })
 
-test('a provider that cannot be asked has not said yes', async () => {
+test('a provider that cannot be asked has not said yes (C12)', async () => {
   const world = await worldWith(twilioVerify)
   await world.ask('POST', '/signup', { body: { phone, password } })
   server.respondWith({ status: 503 })

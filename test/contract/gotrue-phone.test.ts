@@ -141,7 +141,7 @@ test('signing up twice sends again, and keeps the first password', async () => {
   expect(right.status).toBe(200)
 })
 
-test('signing up with a number that is taken shows nothing, and counts alike', async () => {
+test('signing up with a number that is taken shows nothing, and counts alike (L4)', async () => {
   const world = await gotrueWorld(phones)
   const { ask } = world
   const { user } = await signedIn(world)
@@ -257,7 +257,7 @@ test("a test's number gets no message, and its own code until the day that is se
   expect((await verify(world, '123456')).status).toBe(403)
 })
 
-test('of fifty who type one code at once, one is signed in', async () => {
+test('of fifty who type one code at once, one is signed in (C1)', async () => {
   const world = await gotrueWorld(phones)
   await world.ask('POST', '/signup', { body: { phone, password } })
   const token = await codeTo(world)
@@ -283,7 +283,7 @@ test('of fifty who sign up with one number at once, one account is made', async 
   expect((await verify(world, await codeTo(world))).status).toBe(200)
 })
 
-test('six digits are not guessed', async () => {
+test('six digits are not guessed (C2)', async () => {
   const world = await gotrueWorld(phones)
   await world.ask('POST', '/signup', { body: { phone, password } })
   const code = await codeTo(world)

@@ -65,7 +65,7 @@ const within = (assertion: string, inside: string) =>
   assertion.replace('</saml:Issuer>', `</saml:Issuer>${inside}`)
 const extensions = (inside: string) => `<samlp:Extensions>${inside}</samlp:Extensions>`
 
-test('a signature that is wrapped around something else proves nothing', async () => {
+test('a signature that is wrapped around something else proves nothing (G1)', async () => {
   const world = await samlWorld(many)
   const { evil, whole, signature, bare, respond, ...more } = partsOf(world)
   const { evilResponse, responseSignature, bareResponse, it } = more
@@ -103,7 +103,7 @@ test('a signature that is wrapped around something else proves nothing', async (
   })
 })
 
-test('what nobody signed, or a stranger, or with what can be broken, is not believed', async () => {
+test('what nobody signed, or a stranger, or with what can be broken, is not believed (G2)', async () => {
   const world = await samlWorld(many)
   const { it, whole, evil, bare, respond } = partsOf(world)
   const sha1 = 'http://www.w3.org/2000/09/xmldsig#sha1'
@@ -130,7 +130,7 @@ test('what nobody signed, or a stranger, or with what can be broken, is not beli
   })
 })
 
-test('XML that is made for its parser is not read', async () => {
+test('XML that is made for its parser is not read (G3, G5, G10)', async () => {
   const world = await samlWorld(many)
   const { whole, respond } = partsOf(world)
   const good = respond(whole)
@@ -171,7 +171,7 @@ test('XML that is made for its parser is not read', async () => {
   }
 })
 
-test('an assertion for somebody else, or another time, or another question, is none for us', async () => {
+test('an assertion for somebody else, or another time, or another question, is none for us (G6, G7)', async () => {
   const world = await samlWorld(many)
   const other = 'https://other.example'
   const now = world.ctx.now()
@@ -218,7 +218,7 @@ test('an assertion for somebody else, or another time, or another question, is n
   expect((await arrive(world, still)).status).toBe(302)
 })
 
-test('an answer has to be that of the question, and of the one who was asked', async () => {
+test('an answer has to be that of the question, and of the one who was asked (G8)', async () => {
   const world = await samlWorld(many)
   const one = await depart(world)
   const two = await depart(world)
@@ -261,7 +261,7 @@ test('one company does not speak for another', async () => {
   expect(queryOf(await arrive(world, mixed)).error_code).toBe('validation_failed')
 })
 
-test('what is encrypted badly is refused, and says nothing of why', async () => {
+test('what is encrypted badly is refused, and says nothing of why (G12)', async () => {
   const world = await samlWorld({
     ...many,
     GOTRUE_SAML_ALLOW_ENCRYPTED_ASSERTIONS: 'true',

@@ -38,7 +38,7 @@ function published(world: GotrueWorld, answer: () => Response): GotrueWorld & { 
   return { ...through, asked }
 }
 
-test('a provider is made, shown, listed, changed and deleted', async () => {
+test('a provider is made, shown, listed, changed and deleted (I8)', async () => {
   const world = await gotrueWorld(samlOn)
   const made = await admin(world, 'POST', '', {
     type: 'saml',

@@ -111,7 +111,7 @@ test('the second time they are the same user, with what the company says of them
   })
 })
 
-test('the address of a company does not open the account that has it here, nor the other way round', async () => {
+test('the address of a company does not open the account that has it here, nor the other way round (A11)', async () => {
   const world = await samlWorld()
   const { id } = await world.createAccount('ann@company.example')
   const tokens = fragmentOf(await arrive(world, honest(statementOf(world))))
@@ -183,7 +183,7 @@ test('who comes unasked ends where they want to, if that is allowed, else at the
   expect(await come('_4', '')).toBe('http://localhost:3001')
 })
 
-test('a state is good once, and for two minutes', async () => {
+test('a state is good once, and for two minutes (C9)', async () => {
   const world = await samlWorld()
   const one = await depart(world)
   const xml = honest(statementOf(world, { inResponseTo: one.requestId }))
@@ -201,7 +201,7 @@ test('a state is good once, and for two minutes', async () => {
   })
 })
 
-test('fifty who bring the same assertion are one', async () => {
+test('fifty who bring the same assertion are one (G8)', async () => {
   const world = await samlWorld({ GOTRUE_SAML_RATE_LIMIT_ASSERTION: '1000' })
   const xml = honest(statementOf(world))
   const answers = await Promise.all(
@@ -215,7 +215,7 @@ test('fifty who bring the same assertion are one', async () => {
   expect(rows).toHaveLength(1)
 })
 
-test('a provider that is switched off, or gone, lets nobody in who has left already', async () => {
+test('a provider that is switched off, or gone, lets nobody in who has left already (A13)', async () => {
   const world = await samlWorld()
   const set = (disabled: boolean) =>
     world.ask('PUT', `/admin/sso/providers/${world.providerId}`, {
@@ -240,7 +240,7 @@ test('a provider that is switched off, or gone, lets nobody in who has left alre
   expect((await arrive(world, xml, gone)).status).toBe(302)
 })
 
-test('a banned user and a switched-off sign-up are refused there too', async () => {
+test('a banned user and a switched-off sign-up are refused there too (A13, D10)', async () => {
   const world = await samlWorld()
   const shut = world.under({
     GOTRUE_SAML_ENABLED: 'true',

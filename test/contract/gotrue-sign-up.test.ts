@@ -105,7 +105,7 @@ test('signing up again with autoconfirmation says that somebody is there', async
   expect(body).toMatchObject({ error_code: 'user_already_exists', msg: 'User already registered' })
 })
 
-test('signing up with an address that is taken looks like success, and sends nothing', async () => {
+test('signing up with an address that is taken looks like success, and sends nothing (L1)', async () => {
   const { ask, createAccount, mails, audited } = await gotrueWorld()
   const ann = await createAccount(email)
   const { status, body } = await ask('POST', '/signup', {
@@ -119,7 +119,7 @@ test('signing up with an address that is taken looks like success, and sends not
   expect(await audited()).toEqual(['user_signedup', 'user_repeated_signup'])
 })
 
-test('being told to wait does not tell a taken address from a new one', async () => {
+test('being told to wait does not tell a taken address from a new one (L4)', async () => {
   const { ask, createAccount } = await gotrueWorld()
   await createAccount('taken@example.com')
   for (const address of ['taken@example.com', 'new@example.com']) {

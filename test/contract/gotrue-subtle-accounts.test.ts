@@ -168,7 +168,7 @@ test('subtle-20: nobody is counted by place until a header names it; a recipient
   expect((await open.ask('POST', '/signup', { body: other })).status).toBe(200)
 })
 
-test('subtle-21: what is off says so before it reads anything, each in its own way', async () => {
+test('subtle-21: what is off says so before it reads anything, each in its own way (J6)', async () => {
   const world = await gotrueWorld()
   const off = world.under({ GOTRUE_EXTERNAL_EMAIL_ENABLED: 'false' })
   await world.createAccount()
@@ -215,7 +215,7 @@ test('subtle-22: metadata is merged one level deep, null takes a name away, and 
   expect(kept.app_metadata).toEqual({ provider: 'email', providers: ['email'], plan: 'gold' })
 })
 
-test('subtle-23: only a verified address links, and what nobody had confirmed is emptied first', async () => {
+test('subtle-23: only a verified address links, and what nobody had confirmed is emptied first (A1)', async () => {
   const world = await externalWorld(settingsOf('github'))
   const address = annOf.email
   await world.ask('POST', '/signup', { body: { email: address, password: 'a hijacker knows' } })

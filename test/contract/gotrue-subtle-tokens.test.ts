@@ -228,7 +228,7 @@ test('subtle-09: the prefix decides the flow; its code is good once, and counts 
   expect([late.status, late.body.error_code]).toEqual([422, 'flow_state_expired'])
 })
 
-test('subtle-10: the parent of the active token is always good; an older one ends the family, and that is kept', async () => {
+test('subtle-10: the parent of the active token is always good; an older one ends the family, and that is kept (D4)', async () => {
   const world = await gotrueWorld(firstKind)
   await world.createAccount()
   const { refresh_token: first } = await world.signIn()
@@ -248,7 +248,7 @@ test('subtle-10: the parent of the active token is always good; an older one end
 })
 
 test.each(['1', '2'])(
-  'subtle-11: of fifty who refresh at once all get the same child (kind %s)',
+  'subtle-11: of fifty who refresh at once all get the same child (kind %s) (D1)',
   async (version) => {
     const world = await gotrueWorld({
       GOTRUE_SECURITY_REFRESH_TOKEN_ALGORITHM_VERSION: version,

@@ -79,7 +79,7 @@ test('a refresh gives a new token for the same session', async () => {
   expect((await world.events()).at(-1)).toBe('session.refreshed')
 })
 
-test('the token before the newest gives the newest again, at any age', async () => {
+test('the token before the newest gives the newest again, at any age (D4)', async () => {
   const world = await gotrueWorld()
   await world.createAccount()
   const { refresh_token } = await world.signIn()
@@ -91,7 +91,7 @@ test('the token before the newest gives the newest again, at any age', async () 
   expect(again.headers.get('sb-auth-refresh-token-reuse-cause')).toBe('fail-to-save')
 })
 
-test('an older token is good within the reuse interval, and ends the session after it', async () => {
+test('an older token is good within the reuse interval, and ends the session after it (D4)', async () => {
   const world = await gotrueWorld()
   await world.createAccount()
   const first = await world.signIn()
@@ -117,7 +117,7 @@ test('an older token is good within the reuse interval, and ends the session aft
   expect((await world.events()).at(-1)).toBe('token.reused')
 })
 
-test('fifty who refresh at once get one child', async () => {
+test('fifty who refresh at once get one child (D1)', async () => {
   const world = await gotrueWorld()
   await world.createAccount()
   const { refresh_token } = await world.signIn()
@@ -128,7 +128,7 @@ test('fifty who refresh at once get one child', async () => {
   expect(children).not.toContain(refresh_token)
 })
 
-test('a token of another session, of another server, or of no form is refused', async () => {
+test('a token of another session, of another server, or of no form is refused (C14)', async () => {
   const world = await gotrueWorld()
   await world.createAccount()
   const { refresh_token } = await world.signIn()
@@ -166,7 +166,7 @@ test('a token that is ahead of its session was not issued here', async () => {
   expect(body.msg).toBe('Invalid Refresh Token: Not Issued By This Server')
 })
 
-test('a banned user cannot refresh', async () => {
+test('a banned user cannot refresh (D10)', async () => {
   const world = await gotrueWorld()
   const { id } = await world.createAccount()
   const { refresh_token } = await world.signIn()
@@ -244,7 +244,7 @@ test('of the first kind, an older one revokes the family and leaves the session'
   }
 })
 
-test('of the first kind, fifty at once get one child', async () => {
+test('of the first kind, fifty at once get one child (D1)', async () => {
   const world = await gotrueWorld(rows)
   await world.createAccount()
   const { refresh_token } = await world.signIn()

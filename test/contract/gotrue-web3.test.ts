@@ -204,7 +204,7 @@ test('a Ledger wraps the message, and its signature is as good', async () => {
   expect(answer.status).toBe(200)
 })
 
-test('one wallet is one account, however its address is spelled', async () => {
+test('one wallet is one account, however its address is spelled (B6)', async () => {
   const world = await gotrueWorld(on)
   const wallet = ethereumWallet()
   const ids = []
@@ -363,7 +363,7 @@ test('what is no request at all is refused before it is read', async () => {
   }
 })
 
-test('nobody new comes where sign-ups are off, and wallets are held to their own limit', async () => {
+test('nobody new comes where sign-ups are off, and wallets are held to their own limit (J6)', async () => {
   const world = await gotrueWorld({
     ...on,
     GOTRUE_DISABLE_SIGNUP: 'true',

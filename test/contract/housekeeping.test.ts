@@ -109,7 +109,7 @@ test('what is over goes, and what is in use stays', async () => {
   expect(left.sort()).toEqual([carried.id, refreshed.id].sort())
 })
 
-test('a thousand rows at a time, until none is left', async () => {
+test('a thousand rows at a time, until none is left (M6)', async () => {
   const { ctx } = await world()
   await sql`insert into idp.limits (key, count, resets_at)
     select 'key ' || n, 1, ${ctx.now()}::timestamptz - interval '1 hour' from generate_series(1, 2500) n`.execute(

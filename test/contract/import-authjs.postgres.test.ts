@@ -124,7 +124,7 @@ describe.each(Object.entries(shapes))('a database of %s', (_, shape) => {
   })
 })
 
-test('nothing of an account is in clear', async () => {
+test('nothing of an account is in clear (N2)', async () => {
   const from = await source()
   await people(from)
   const { take, database } = await target()

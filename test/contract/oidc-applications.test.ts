@@ -112,7 +112,7 @@ test.each<[string, ApplicationType, boolean]>([
   expect(redirectUriProblem(uri, type) === null).toBe(isGood)
 })
 
-test('no spelling of another host passes for a native application’s loopback address', async () => {
+test('no spelling of another host passes for a native application’s loopback address (E1)', async () => {
   const { ctx } = await world()
   const { application } = await createApplication(ctx, {
     ...{ name: 'Native', type: 'Native' },
@@ -215,7 +215,7 @@ test('a secret that is replaced is good no longer', async () => {
   expect(await isSecretOf(ctx, application, 'the-second-secret')).toBe(true)
 })
 
-test('with an application go its grants and tokens', async () => {
+test('with an application go its grants and tokens (A15)', async () => {
   const at = await gate()
   const { browser } = await person(at)
   const { access_token } = await tokensFor(at, browser)

@@ -75,7 +75,7 @@ describe('a token for an API', () => {
     expect(tokens.refresh_token).toMatch(/^[\w-]{43}$/)
   })
 
-  test('names one audience, and never one beyond the grant (9700-10, RFC-8707)', async () => {
+  test('names one audience, and never one beyond the grant (E9) (9700-10, RFC-8707)', async () => {
     const at = await authority()
     const tokens = await wideTokens(at, [things])
     const ask = async (form: string) => verdict(await at.post('/oidc/token', form, shopBasic))
@@ -129,7 +129,7 @@ describe('a token for an API', () => {
     expect(claimsOf(access_token).scope).toBe('')
   })
 
-  test('opens no user info, and is no ID token (9700-12, RFC-9068)', async () => {
+  test('opens no user info, and is no ID token (C16, F8) (9700-12, RFC-9068)', async () => {
     const at = await authority()
     const tokens = await wideTokens(at)
     const { access_token, id_token } = await refreshed(at, tokens, { resource: things })
@@ -206,7 +206,7 @@ describe('a token for an organization', () => {
     })
   })
 
-  test('is for members only, and the refresh token stays good', async () => {
+  test('is for members only, and the refresh token stays good (E9)', async () => {
     const at = await authority()
     const tokens = await wideTokens(at)
     for (const organization_id of ['other', 'nowhere', 'x'.repeat(300), '__proto__']) {

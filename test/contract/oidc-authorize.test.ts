@@ -63,7 +63,7 @@ test('who is not signed in is sent to the pages, and comes back with a code, onc
   expect(await again.text()).toContain('<h1>')
 })
 
-test('a sign-in belongs to the browser that began it', async () => {
+test('a sign-in belongs to the browser that began it (C9, D7)', async () => {
   const at = await gate()
   const thief = browserAt(at)
   const asked = await thief.open(authPath())
@@ -107,7 +107,7 @@ describe('a redirect URI is the very same string', () => {
     'javascript:alert(1)',
     '',
   ])(
-    '%s is refused on a page, and nobody is sent there (9700-01, OAuth-2.1)',
+    '%s is refused on a page, and nobody is sent there (E1) (9700-01, OAuth-2.1)',
     async (redirect_uri) => {
       const at = await gate()
       const { browser } = await person(at)
@@ -136,7 +136,7 @@ describe('a redirect URI is the very same string', () => {
     })
   })
 
-  test('only the port of a native loopback address may differ (RFC-8252)', async () => {
+  test('only the port of a native loopback address may differ (E1) (RFC-8252)', async () => {
     const at = await gate()
     const { browser } = await person(at)
     const native = (redirect_uri: string) =>
@@ -207,7 +207,7 @@ describe('what is wrong is told at the redirect URI', () => {
     }
   })
 
-  test('all have to bring a challenge, but confidential clients that were let off (9700-03, OAuth-2.1)', async () => {
+  test('all have to bring a challenge, but confidential clients that were let off (E3) (9700-03, OAuth-2.1)', async () => {
     const at = await gate()
     const { browser } = await person(at)
     const spa = { client_id: 'spa', redirect_uri: 'https://spa.example.com/callback' }
@@ -287,7 +287,7 @@ describe('prompt and max_age', () => {
     expect(answerOf(await browser.open(back)).code).toHaveLength(43)
   })
 
-  test('select_account makes room for somebody else, and asks nobody where nobody is signed in', async () => {
+  test('select_account makes room for somebody else, and asks nobody where nobody is signed in (D6)', async () => {
     const at = await gate()
     const { browser } = await person(at)
     at.scene.pass(1 * minute)
@@ -302,7 +302,7 @@ describe('prompt and max_age', () => {
     expect(stranger.headers.get('location')).toMatch(/^\/sign-in\?/)
   })
 
-  test('an app on a device gets nothing silently, since any other may listen there (RFC 8252) (RFC-8252)', async () => {
+  test('an app on a device gets nothing silently, since any other may listen there (RFC 8252) (E6) (RFC-8252)', async () => {
     const at = await gate()
     const { browser, sessionId } = await person(at)
     at.scene.pass(1 * minute)
@@ -387,7 +387,7 @@ test('POST asks as well, and a form from another site becomes a link (Core)', as
   expect(evil.status).toBe(400)
 })
 
-test('a session that ended, and a user who is banned or gone, get no code', async () => {
+test('a session that ended, and a user who is banned or gone, get no code (D10, E17)', async () => {
   const at = await gate()
   const { ctx } = at.scene
   const silent = authPath({ prompt: 'none' })

@@ -215,7 +215,7 @@ describe('a session that ends', () => {
   }
 
   test.each(Object.keys(ends))(
-    'ends %s: every token is refused, and every application is told (9700-11, Logout)',
+    'ends %s: every token is refused, and every application is told (D5) (9700-11, Logout)',
     async (way) => {
       const at = await club()
       const password = 'correct horse battery'
@@ -365,7 +365,7 @@ describe('an application that does not hear', () => {
     expect(await waiting(gone)).toBe(0)
   })
 
-  test('at an inner address is never asked in production', async () => {
+  test('at an inner address is never asked in production (E10, H1)', async () => {
     const at = await signedOut()
     const { ctx } = at.scene
     const guarded = {
@@ -418,13 +418,16 @@ test.each([
   ['https://app.example.com/out#x', 'must not have a fragment'],
   ['https://user:pass@app.example.com/', 'must not contain a user name'],
   ['/out', 'must be an absolute URL'],
-])('%s cannot be registered as a logout address', async (backchannelLogoutUri, problem) => {
-  const { scene } = await gate()
-  const changed = updateApplication(scene.ctx, 'shop', {
-    oidcClientMetadata: { backchannelLogoutUri },
-  })
-  await expect(changed).rejects.toThrow(problem)
-})
+])(
+  '%s cannot be registered as a logout address (E10, H1)',
+  async (backchannelLogoutUri, problem) => {
+    const { scene } = await gate()
+    const changed = updateApplication(scene.ctx, 'shop', {
+      oidcClientMetadata: { backchannelLogoutUri },
+    })
+    await expect(changed).rejects.toThrow(problem)
+  },
+)
 
 test('users who fall with their sessions are told of whatever order the database takes', async () => {
   const at = await club()

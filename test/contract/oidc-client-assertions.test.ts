@@ -83,7 +83,7 @@ function serveKeys(at: Gate, serve: () => Promise<Response>): void {
 }
 
 test.each(algorithms)(
-  'an application proves itself by a key of %s, once (RFC-7523)',
+  'an application proves itself by a key of %s, once (E8) (RFC-7523)',
   async (algorithm) => {
     const at = await gateWithRobot()
     const assertion = await assertionFor(at, {}, { alg: algorithm, key: privateKey(algorithm) })
@@ -94,7 +94,7 @@ test.each(algorithms)(
   },
 )
 
-test('of eighteen who come with one assertion at once, one is believed (RFC-7523)', async () => {
+test('of eighteen who come with one assertion at once, one is believed (E8) (RFC-7523)', async () => {
   const at = await gateWithRobot()
   const assertion = await assertionFor(at)
   // Twenty wrong proofs from one address would be stopped.
@@ -141,7 +141,7 @@ test.each<[string, Record<string, unknown>, Parameters<typeof assertionFor>[2]]>
   expect(await verdict(answer)).toBe('401 invalid_client')
 })
 
-test('an unsigned assertion, and nonsense, are not believed (RFC-7523)', async () => {
+test('an unsigned assertion, and nonsense, are not believed (E8) (RFC-7523)', async () => {
   const at = await gateWithRobot()
   const [, body] = (await assertionFor(at)).split('.')
   const head = Buffer.from('{"alg":"none"}').toString('base64url')
@@ -150,7 +150,7 @@ test('an unsigned assertion, and nonsense, are not believed (RFC-7523)', async (
   }
 })
 
-test('there is one way at a time, and it is the registered one (9700-21)', async () => {
+test('there is one way at a time, and it is the registered one (E8) (9700-21)', async () => {
   const at = await gateWithRobot()
   const form = { grant_type: 'client_credentials' }
   expect(await verdict(await at.post('/oidc/token', form, basic('robot', 'secret-of-8')))).toBe(
@@ -204,7 +204,7 @@ test('who guesses assertions is stopped, and an address elsewhere is not (9700-2
   expect(await verdict(stopped)).toBe('429 slow_down')
 })
 
-test('keys at an address are fetched, kept, and read again for one that is new', async () => {
+test('keys at an address are fetched, kept, and read again for one that is new (F4)', async () => {
   const at = await gateWithRobot({ jwks: undefined, jwksUri: 'https://robot.example.com/keys' })
   let keys = [await publicJwk('ES256', { kid: 'one' })]
   let asked = 0
@@ -234,7 +234,7 @@ test.each<[string, () => Promise<Response>]>([
   ['nonsense', async () => new Response('nonsense')],
   ['private keys', async () => Response.json({ keys: [{ kty: 'oct', k: 'AAAA' }] })],
   ['a flood', async () => new Response('a'.repeat(100_000))],
-])('with %s at the address of its keys an application is not believed', async (_, serve) => {
+])('with %s at the address of its keys an application is not believed (E10)', async (_, serve) => {
   const at = await gateWithRobot({ jwks: undefined, jwksUri: 'https://robot.example.com/keys' })
   serveKeys(at, serve)
   expect(await verdict(await ask(at, await assertionFor(at)))).toBe('401 invalid_client')

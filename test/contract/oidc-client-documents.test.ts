@@ -176,7 +176,7 @@ test('a document that is none is refused on a page, and nothing is kept of it', 
   expect(await findApplication(at.scene.ctx, id)).toBeNull()
 })
 
-test('addresses inside our network, odd ones and plain http are not asked for', async () => {
+test('addresses inside our network, odd ones and plain http are not asked for (E10, H1)', async () => {
   // Trusting one host makes the rest be treated as in production.
   const at = await stage()
   Object.assign(at.scene.ctx, { config: { ...at.scene.ctx.config, mode: 'start' } })
@@ -215,7 +215,7 @@ test('one visitor makes us read thirty documents in ten minutes, and no more', a
   expect(at.site.asked).toHaveLength(30)
 })
 
-test('a client on the device is asked about each time, and its port may be any', async () => {
+test('a client on the device is asked about each time, and its port may be any (E6)', async () => {
   const at = await stage()
   at.site.answer = () =>
     json({ ...document, redirect_uris: ['http://127.0.0.1/callback', 'http://localhost/callback'] })

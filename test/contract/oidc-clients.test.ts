@@ -43,7 +43,7 @@ describe('a client proves who it is', () => {
       '401 invalid_client',
     ],
     ['a bearer', form, { authorization: 'Bearer abc' }, '401 invalid_client'],
-  ])('%s (9700-21)', async (_, fields, headers, expected) => {
+  ])('%s (E7) (9700-21)', async (_, fields, headers, expected) => {
     const at = await gate()
     const answer = await at.post('/oidc/token', fields, headers)
     if (expected.startsWith('401')) {

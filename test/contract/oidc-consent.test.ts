@@ -65,7 +65,7 @@ async function answerPage(
   return browser.open(`/oidc/auth/${flow}`)
 }
 
-test('an application of somebody else is allowed once, and asks again only for more', async () => {
+test('an application of somebody else is allowed once, and asks again only for more (E6)', async () => {
   const at = await stage()
   const { browser, user } = at
   const { page, html, flow } = await pageFor(browser, { scope: 'openid email offline_access' })
@@ -113,7 +113,7 @@ test('who says no is sent back with access_denied, and nothing is kept', async (
   expect(again.status).toBe(400)
 })
 
-test('prompt=none shows no page, and prompt=consent always does', async () => {
+test('prompt=none shows no page, and prompt=consent always does (E6)', async () => {
   const at = await stage()
   const silent = await at.browser.open(authPath({ ...asked, prompt: 'none' }))
   expect(answerOf(silent)).toMatchObject({ error: 'consent_required', state: 'a state' })
@@ -185,7 +185,7 @@ test('only the organizations are shared that the user chose, and only those of t
 })
 
 describe('nobody consents for somebody else', () => {
-  test('by a form of another site, another browser, another session, or an empty one', async () => {
+  test('by a form of another site, another browser, another session, or an empty one (D7, J3)', async () => {
     const at = await stage()
     const { flow } = await pageFor(at.browser)
     const form = { flow, session: at.sessionId, want: 'allow' }

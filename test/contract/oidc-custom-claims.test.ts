@@ -65,7 +65,7 @@ describe('a mapping', () => {
     expect(machine).not.toHaveProperty('tier')
   })
 
-  test('is refused where it would say what the protocol says', () => {
+  test('is refused where it would say what the protocol says (E13)', () => {
     for (const [claim, path] of [
       ['sub', 'user.name'],
       ['scope', 'user.custom_data.scope'],
@@ -126,7 +126,7 @@ describe('a hook', () => {
     return at
   }
 
-  test('is asked, signed, what a token says beside; the protocol’s claims it cannot change', async () => {
+  test('is asked, signed, what a token says beside; the protocol’s claims it cannot change (E13)', async () => {
     const at = await hooked()
     answer.body = JSON.stringify({
       claims: { level: 7, sub: 'mallory', scope: 'all', exp: 1, cnf: { jkt: 'x' } },

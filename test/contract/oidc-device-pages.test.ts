@@ -27,7 +27,7 @@ describe('the pages', () => {
     }
   })
 
-  test('refuse who guesses, wherever the cookie went (9700-22, RFC-8628)', async () => {
+  test('refuse who guesses, wherever the cookie went (E5) (9700-22, RFC-8628)', async () => {
     const at = await stage()
     const { user_code } = await begin(at)
     const statuses: number[] = []
@@ -59,7 +59,7 @@ describe('the pages', () => {
     expect(await verdict(await poll(at, device_code))).toBe('400 authorization_pending')
   })
 
-  test('let nobody answer for somebody else', async () => {
+  test('let nobody answer for somebody else (E5)', async () => {
     const at = await stage()
     const { user_code, device_code } = await begin(at)
     const { form, location } = await comeToConfirm(at.ann.browser, user_code)

@@ -51,7 +51,7 @@ test('a device shows a code, its user allows it, and it has tokens', async () =>
   expect((await me(at, tokens.access_token)).status).toBe(200)
 })
 
-test('nothing of the codes rests in clear', async () => {
+test('nothing of the codes rests in clear (N2)', async () => {
   const at = await stage()
   const { device_code, user_code } = await begin(at)
   await comeToConfirm(at.ann.browser, user_code)
@@ -100,7 +100,7 @@ describe('a device that polls', () => {
     }
   })
 
-  test('ten times at once after the yes has tokens once (RFC-8628)', async () => {
+  test('ten times at once after the yes has tokens once (E5) (RFC-8628)', async () => {
     const at = await stage()
     const { device_code, user_code } = await begin(at)
     await answerDevice(at.ann.browser, user_code, 'allow')
@@ -115,7 +115,7 @@ describe('a device that polls', () => {
     expect((await me(at, access_token)).status).toBe(200)
   })
 
-  test('hears of a no, of the end of its time, and of nothing that is another’s (RFC-8628)', async () => {
+  test('hears of a no, of the end of its time, and of nothing that is another’s (E2, E5) (RFC-8628)', async () => {
     const at = await stage()
     const refused = await begin(at)
     expect(await answerDevice(at.ann.browser, refused.user_code, 'deny')).toBe(
@@ -150,7 +150,7 @@ describe('a device that polls', () => {
     expect(await verdict(await poll(at, device_code))).toBe('400 expired_token')
   })
 
-  test('loses what was allowed when the session ends before', async () => {
+  test('loses what was allowed when the session ends before (D10)', async () => {
     const at = await stage()
     const { device_code, user_code } = await begin(at)
     await answerDevice(at.ann.browser, user_code, 'allow')
@@ -160,7 +160,7 @@ describe('a device that polls', () => {
 })
 
 describe('who may ask for a device', () => {
-  test('applications that were let, and no others', async () => {
+  test('applications that were let, and no others (E4)', async () => {
     const at = await stage()
     const scope = 'openid'
     const asked = async (client_id: string) =>

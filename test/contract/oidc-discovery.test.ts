@@ -8,7 +8,7 @@ const places = [
   '/.well-known/oauth-authorization-server/oidc',
 ]
 
-test('discovery is the same at all its places, and no header changes it (9700-20, Discovery)', async () => {
+test('discovery is the same at all its places, and no header changes it (B7) (9700-20, Discovery)', async () => {
   const at = await gate()
   const found = new Set<string>()
   for (const place of places) {

@@ -120,7 +120,7 @@ describe('a subject token', () => {
     })
   })
 
-  test('falls with its user, and can be revoked', async () => {
+  test('falls with its user, and can be revoked (E14)', async () => {
     const at = await stage()
     const first = await exchanged(at, { subject_token: await subjectFor(at), resource: things })
     const second = await exchanged(at, { subject_token: await subjectFor(at), scope: 'openid' })
@@ -164,7 +164,7 @@ describe('an access token as subject', () => {
     expect(await verdict(other)).toBe('403 access_denied')
   })
 
-  test('ends with the session from which it came', async () => {
+  test('ends with the session from which it came (E14)', async () => {
     const at = await stage()
     const { access_token } = await tokensFor(at, at.ann.browser)
     const next = await exchanged(at, { subject_token: access_token })
@@ -177,7 +177,7 @@ describe('an access token as subject', () => {
     )
   })
 
-  test('of somebody else, of a machine, of another kind, or none at all is refused (RFC-8693)', async () => {
+  test('of somebody else, of a machine, of another kind, or none at all is refused (E14) (RFC-8693)', async () => {
     const at = await stage()
     const tokens = await tokensFor(at, at.ann.browser)
     await createApplication(at.scene.ctx, {

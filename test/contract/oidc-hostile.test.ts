@@ -119,7 +119,7 @@ test('addresses of nonsense are refused, on a page for a browser (9700-24)', asy
   expect(await rowsOf(at)).toBe(before)
 })
 
-test('what a stranger writes into an address is shown as text only', async () => {
+test('what a stranger writes into an address is shown as text only (E12)', async () => {
   const at = await gate()
   const { browser } = await person(at)
   const evil = encodeURIComponent('"><script>alert(1)</script>')

@@ -250,7 +250,7 @@ describe('keys rotate', () => {
 })
 
 describe('another node', () => {
-  test('accepts what a key signed that it has never read, and looks for unknown ones once a second at most', async () => {
+  test('accepts what a key signed that it has never read, and looks for unknown ones once a second at most (F4)', async () => {
     const { ctx, pass, queries } = await world()
     await listKeys(ctx, 'oidc')
     const elsewhere = { ...ctx, cache: { ...ctx.cache, get: readAlways, forget() {} } }

@@ -28,7 +28,7 @@ async function confirm(browser: Browser, asked: Response, fields: Fields = {}): 
   return browser.send('/sign-out', { question, ...fields })
 }
 
-test('an application that names itself has its user asked, and gets them back (9700-11, Logout)', async () => {
+test('an application that names itself has its user asked, and gets them back (D16) (9700-11, Logout)', async () => {
   const at = await gate()
   const { browser, user } = await person(at)
   const tokens = await tokensFor(at, browser)
@@ -92,7 +92,7 @@ test('an ID token of theirs, even an expired one, ends the session without a que
   expect(await listSessions(at.scene.ctx, user.id)).toEqual([])
 })
 
-test('an ID token of somebody else ends nothing unasked (Logout)', async () => {
+test('an ID token of somebody else ends nothing unasked (D16) (Logout)', async () => {
   const at = await gate()
   const ann = await person(at)
   const bob = await person(at, { email: 'bob@example.com' })
@@ -112,7 +112,7 @@ test('a form on another site becomes a link, with which our cookies come', async
   expect(answer.headers.get('location')).toBe('/oidc/session/end?client_id=shop')
 })
 
-test('when nobody knows who asks, the person is asked; a form from elsewhere does nothing (Logout)', async () => {
+test('when nobody knows who asks, the person is asked; a form from elsewhere does nothing (D16) (Logout)', async () => {
   const at = await gate()
   const { browser, user } = await person(at)
   const asked = await browser.open('/oidc/session/end')
@@ -139,7 +139,7 @@ test.each<[string, Fields]>([
   ['an unknown application', { client_id: 'nobody' }],
   ['a hint that is none', { id_token_hint: 'a.b.c' }],
   ['an unsigned hint', { id_token_hint: 'eyJhbGciOiJub25lIn0.eyJhdWQiOiJzaG9wIn0.' }],
-])('%s is refused, and nobody is signed out (9700-02, Logout)', async (_, form) => {
+])('%s is refused, and nobody is signed out (E1) (9700-02, Logout)', async (_, form) => {
   const at = await gate()
   const { browser, user } = await person(at)
   const answer = await browser.open(endPath(form))
@@ -164,7 +164,7 @@ test('who is not signed in goes back all the same', async () => {
   expect(answer.headers.get('location')).toBe(home)
 })
 
-test('over https the cookies are bound to this host, and cleared as they were set', async () => {
+test('over https the cookies are bound to this host, and cleared as they were set (D18)', async () => {
   const at = await gate({ SEKISHO_PUBLIC_URL: 'https://id.example.com' })
   const { browser } = await person(at)
   const asked = await browserAt(at).open(authPath())

@@ -37,7 +37,7 @@ test('nothing is kept of it, and it works on every node with the same secret', a
 })
 
 describe('what was not written by us is no token', () => {
-  test('with any byte changed', async () => {
+  test('with any byte changed (C14)', async () => {
     const { at, token } = await signedIn()
     const bytes = Buffer.from(token, 'base64url')
     for (const place of [0, 31, 32, 40, bytes.length - 1]) {
@@ -49,7 +49,7 @@ describe('what was not written by us is no token', () => {
     }
   })
 
-  test('in another spelling of the same bytes', async () => {
+  test('in another spelling of the same bytes (C14)', async () => {
     const { at, token } = await signedIn()
     const spelt = [
       `${token}=`,
@@ -63,7 +63,7 @@ describe('what was not written by us is no token', () => {
     }
   })
 
-  test('with the secret of another installation', async () => {
+  test('with the secret of another installation (C14)', async () => {
     const { at, token } = await signedIn()
     const { ctx } = at.scene
     const other = {

@@ -43,7 +43,7 @@ test('a request is left first, and the browser brings its address only', async (
   expect(tokens.status).toBe(200)
 })
 
-test('what stands beside the address in the browser counts for nothing', async () => {
+test('what stands beside the address in the browser counts for nothing (E11)', async () => {
   const at = await gate()
   const { browser } = await person(at)
   const path = await pushed(at, { scope: 'openid' })
@@ -85,7 +85,7 @@ test('an address is good once (RFC-9126)', async () => {
   expect(await verdict(await at.ask(path))).toBe('400 invalid_request_uri')
 })
 
-test('of fifty who come with one address at once, one goes on (RFC-9126)', async () => {
+test('of fifty who come with one address at once, one goes on (E11) (RFC-9126)', async () => {
   const at = await gate()
   const { browser } = await person(at)
   const path = await pushed(at)
@@ -94,7 +94,7 @@ test('of fifty who come with one address at once, one goes on (RFC-9126)', async
   expect(answers.filter(({ status }) => status === 400)).toHaveLength(49)
 })
 
-test('an address is good for ninety seconds, for the application that left it (RFC-9126)', async () => {
+test('an address is good for ninety seconds, for the application that left it (E11) (RFC-9126)', async () => {
   const at = await gate()
   const path = await pushed(at)
   const stolen = path.replace('client_id=shop', 'client_id=spa')
@@ -185,7 +185,7 @@ test('an application that must leave its requests first is refused without (RFC-
   expect(answerOf(await browser.open(await pushed(at))).code).toBeDefined()
 })
 
-test('an address elsewhere is refused, and nobody asks there (RFC-9101)', async () => {
+test('an address elsewhere is refused, and nobody asks there (E10) (RFC-9101)', async () => {
   const at = await gate()
   for (const request_uri of ['http://127.0.0.1:1/', 'https://x.example/o', 'urn:other', 'x']) {
     const query = encoded(request({ request_uri }))

@@ -31,7 +31,7 @@ async function countTokens(at: Awaited<ReturnType<typeof gate>>, kind: string): 
   return rows.length
 }
 
-test('of fifty who redeem one code at once, one gets tokens, which fall with the others (9700-05)', async () => {
+test('of fifty who redeem one code at once, one gets tokens, which fall with the others (D2) (9700-05)', async () => {
   const at = await gate()
   const { browser } = await person(at)
   const code = await codeFor(browser)
@@ -46,7 +46,7 @@ test('of fifty who redeem one code at once, one gets tokens, which fall with the
   expect(await countTokens(at, 'refresh')).toBe(0)
 })
 
-test('fifty who refresh with one token at once get one child (9700-09)', async () => {
+test('fifty who refresh with one token at once get one child (D1) (9700-09)', async () => {
   const at = await gate()
   const { browser } = await person(at)
   const { refresh_token } = await tokensFor(at, browser)
@@ -59,7 +59,7 @@ test('fifty who refresh with one token at once get one child (9700-09)', async (
   expect((await refresh(at, first?.refresh_token ?? '')).status).toBe(200)
 })
 
-test('fifty who come with a spent token at once get nothing, and nobody waits for ever (9700-09)', async () => {
+test('fifty who come with a spent token at once get nothing, and nobody waits for ever (D1) (9700-09)', async () => {
   const at = await gate()
   const { browser } = await person(at)
   const { refresh_token } = await tokensFor(at, browser)
@@ -74,7 +74,7 @@ test('fifty who come with a spent token at once get nothing, and nobody waits fo
   expect(reused).toHaveLength(1)
 })
 
-test('a sign-out among refreshes wins: no token from before or during it works', async () => {
+test('a sign-out among refreshes wins: no token from before or during it works (D17)', async () => {
   const at = await gate()
   for (let round = 0; round < 5; round += 1) {
     const { browser, sessionId, user } = await person(at, { email: `ann${round}@example.com` })

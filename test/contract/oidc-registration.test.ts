@@ -75,7 +75,7 @@ test('with an initial access token, only who has it may register, and guesses ru
   expect(await verdict(await register(at, metadata, token))).toBe('429 slow_down')
 })
 
-test('what a client says is registered, it is somebody else’s, and its secrets rest hashed', async () => {
+test('what a client says is registered, it is somebody else’s, and its secrets rest hashed (E7)', async () => {
   const at = await gate(open)
   const answer = await register(at, {
     redirect_uris: [redirect],
@@ -177,7 +177,7 @@ const refusals: [string, Record<string, unknown>, string][] = [
   ['a number for a name', { client_name: 1 }, 'invalid_client_metadata'],
 ]
 
-test('what cannot be registered is refused in RFC 7591’s words, and nothing is written', async () => {
+test('what cannot be registered is refused in RFC 7591’s words, and nothing is written (E7)', async () => {
   const at = await gate(open)
   const count = async () =>
     (await at.scene.database.db.selectFrom('idp.applications').select('id').execute()).length
@@ -213,7 +213,7 @@ test('a native client has no secret, and a public one of the web neither', async
   expect((await spa).registration_access_token).not.toBe(native.registration_access_token)
 })
 
-test('a client reads, replaces and removes itself with its own token, and nobody else does', async () => {
+test('a client reads, replaces and removes itself with its own token, and nobody else does (E7)', async () => {
   const at = await gate(open)
   const client = await registered(at, { client_name: 'Before', contacts: ['ann@example.com'] })
   const other = await registered(at)

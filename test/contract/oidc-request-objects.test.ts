@@ -71,7 +71,7 @@ test('a signed object asks, also through a sign-in', async () => {
   expect(answerOf(await other.open(`/oidc/auth/${flow}`)).code).toBeDefined()
 })
 
-test('only the object counts, and nothing beside it (RFC-9101)', async () => {
+test('only the object counts, and nothing beside it (E11) (RFC-9101)', async () => {
   const at = await gateWithKey()
   const { browser } = await person(at)
   const object = await objectFor(at, { scope: 'openid', state: undefined })

@@ -209,7 +209,7 @@ describe('introspection', () => {
 
 describe('revocation', () => {
   test.each(['access_token', 'refresh_token'] as const)(
-    'of the %s ends all of its grant (RFC-7009)',
+    'of the %s ends all of its grant (D14) (RFC-7009)',
     async (which) => {
       const at = await gate()
       const { browser } = await person(at)

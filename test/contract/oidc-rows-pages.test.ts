@@ -117,7 +117,7 @@ test('no token stands in an address on the way, and none is taken from one (9700
   expect((await refresh(at, tokens.refresh_token)).status).toBe(200)
 })
 
-test('no answer that holds or refuses a token is kept by a cache (9700-14)', async () => {
+test('no answer that holds or refuses a token is kept by a cache (D15) (9700-14)', async () => {
   const at = await stage()
   const tokens = await tokensFor(at, at.ann.browser)
   const shown = { token: tokens.access_token }
@@ -191,7 +191,7 @@ async function everyPage(at: Awaited<ReturnType<typeof stage>>): Promise<Map<str
   return pages
 }
 
-test('no page can be framed, whether it asks, tells or refuses (9700-16)', async () => {
+test('no page can be framed, whether it asks, tells or refuses (E20) (9700-16)', async () => {
   const at = await stage()
   for (const [name, { headers }] of await everyPage(at)) {
     const policy = headers.get('content-security-policy') ?? ''
@@ -224,7 +224,7 @@ test('no page tells others its address, nor loads what is theirs (9700-17)', asy
   }
 })
 
-test('no script of another site may ask at what is for browsers, nor at introspection (9700-18)', async () => {
+test('no script of another site may ask at what is for browsers, nor at introspection (I16) (9700-18)', async () => {
   const at = await stage()
   const { browser } = at.ann
   const cookie = [...browser.cookies].map((pair) => pair.join('=')).join('; ')
@@ -250,7 +250,7 @@ test('no script of another site may ask at what is for browsers, nor at introspe
   expect(stolen.headers.get('access-control-allow-origin')).toBeNull()
 })
 
-test('no header says where we are: not in an answer, not in a mail (9700-20)', async () => {
+test('no header says where we are: not in an answer, not in a mail (B7) (9700-20)', async () => {
   const at = await stage()
   const spoofed = {
     host: evil,
@@ -326,7 +326,7 @@ test('no header says where we are: not in an answer, not in a mail (9700-20)', a
   expect(JSON.stringify(mails)).not.toContain(evil)
 })
 
-test('who guesses a mailed code is stopped, also before the right one (9700-22)', async () => {
+test('who guesses a mailed code is stopped, also before the right one (C2) (9700-22)', async () => {
   const at = await stage()
   const browser = browserAt(at)
   const asked = await browser.open(authPath({ first_screen: 'register' }))

@@ -71,7 +71,7 @@ test('public clients bring a challenge of S256, and its verifier (9700-03, OAuth
   expect((await redeemPublic(at, code)).status).toBe(200)
 })
 
-test('who downgrades a request gets no token for its verifier (9700-04)', async () => {
+test('who downgrades a request gets no token for its verifier (E3) (9700-04)', async () => {
   const at = await gate()
   const { browser } = await person(at)
   await updateApplication(at.scene.ctx, 'shop', { customClientMetadata: { isPkceOptional: true } })
@@ -112,7 +112,7 @@ test('a verifier has 43 to 128 unreserved characters, and is the one of its chal
   }
 })
 
-test('a public client’s refresh token rotates; the old one takes the newest along (9700-09)', async () => {
+test('a public client’s refresh token rotates; the old one takes the newest along (D4) (9700-09)', async () => {
   const at = await gate()
   const first = await publicTokens(at)
   const next = (await (await refreshPublic(at, first.refresh_token)).json()) as Tokens
@@ -138,7 +138,7 @@ test('twenty who come with one refresh token at once get one successor (9700-09)
   }
 })
 
-test('an application has no user’s name, and its token passes for nobody (9700-23)', async () => {
+test('an application has no user’s name, and its token passes for nobody (F8) (9700-23)', async () => {
   const at = await authority({ SEKISHO_REGISTRATION: 'open' })
   const { ctx } = at.scene
   const { user } = at.ann
@@ -231,7 +231,7 @@ test('a resource is an absolute address without a fragment that somebody registe
   }
 })
 
-test('an ID token opens neither user info nor an API (RFC-9068)', async () => {
+test('an ID token opens neither user info nor an API (C16, F8) (RFC-9068)', async () => {
   const at = await authority()
   const tokens = await refreshed(at, await wideTokens(at), { resource: things })
   expect(await verdict(await me(at, tokens.id_token))).toBe('401 invalid_token')
@@ -270,7 +270,7 @@ test('a token says how and when its user signed in, as JWT and in introspection 
   expect(metadata.acr_values_supported).toEqual(expect.arrayContaining(['aal1', 'aal2']))
 })
 
-test('a revoked refresh token takes the JWTs along that came with it (RFC-7009)', async () => {
+test('a revoked refresh token takes the JWTs along that came with it (D14) (RFC-7009)', async () => {
   const at = await authority()
   const tokens = await refreshed(at, await wideTokens(at), { resource: things })
   expect(await introspect(at, tokens.access_token)).toMatchObject({ active: true })

@@ -68,7 +68,7 @@ describe('a machine’s token', () => {
 
 describe('a JWT that was handed out', () => {
   test.each(['revoked', 'signed out', 'banned', 'deleted'] as const)(
-    'is not active when its user is %s',
+    'is not active when its user is %s (D10)',
     async (how) => {
       const at = await authority()
       const tokens = await wideTokens(at)
@@ -119,7 +119,7 @@ describe('a JWT that was handed out', () => {
     expect(await introspect(at, other.access_token)).toEqual({ active: false })
   })
 
-  test('is worth nothing when it was changed (RFC-7662, RFC-9068)', async () => {
+  test('is worth nothing when it was changed (F6) (RFC-7662, RFC-9068)', async () => {
     const at = await authority()
     const { access_token } = await machineTokens(at, { resource: bills })
     const [head, body, mark] = access_token.split('.')

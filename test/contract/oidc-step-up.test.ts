@@ -50,7 +50,7 @@ async function stepFor(browser: Browser): Promise<{ flow: string; html: string; 
   return { flow: answerOf(asked).flow ?? '', html, factor }
 }
 
-test('an application that wants more is given it by a second factor, and told so (RFC-9470)', async () => {
+test('an application that wants more is given it by a second factor, and told so (C18) (RFC-9470)', async () => {
   const { at, one, code } = await stage()
   const { browser } = one
   const { flow, html, factor } = await stepFor(browser)
@@ -76,7 +76,7 @@ test('an application that wants more is given it by a second factor, and told so
   expect(answerOf(next).code).toHaveLength(43)
 })
 
-test('a second factor alone is no sign-in', async () => {
+test('a second factor alone is no sign-in (C18, D8)', async () => {
   const { at, one, code } = await stage()
   const { browser } = one
   const { flow } = answerOf(await browser.open(authPath({ prompt: 'login', acr_values: 'aal2' })))
@@ -90,7 +90,7 @@ test('a second factor alone is no sign-in', async () => {
   expect(young.headers.get('location')).toMatch(/^\/sign-in\?/)
 })
 
-test('a code is taken once, and only from the browser that is asked', async () => {
+test('a code is taken once, and only from the browser that is asked (C5)', async () => {
   const { at, one, code } = await stage()
   const { flow, factor } = await stepFor(one.browser)
   const form = { flow, factor, code: code() }

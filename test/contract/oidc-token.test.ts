@@ -86,7 +86,7 @@ describe('a code', () => {
     ).toBe(true)
   })
 
-  test('is good once, and a second try takes along what the first one gave (9700-05)', async () => {
+  test('is good once, and a second try takes along what the first one gave (D2) (9700-05)', async () => {
     const at = await gate()
     const { browser } = await person(at)
     const code = await codeFor(browser)
@@ -99,7 +99,7 @@ describe('a code', () => {
     expect(await at.scene.events()).toContain('code.reused')
   })
 
-  test('is good for a minute (9700-06)', async () => {
+  test('is good for a minute (C13) (9700-06)', async () => {
     const at = await gate()
     const { browser } = await person(at)
     const [early, late] = [await codeFor(browser), await codeFor(browser)]
@@ -123,7 +123,7 @@ describe('a code', () => {
       {},
     ],
   ])(
-    'is refused with %s, and still good after that (9700-03, 9700-04, 9700-06, RFC-7636)',
+    'is refused with %s, and still good after that (E3) (9700-03, 9700-04, 9700-06, RFC-7636)',
     async (_, asked: Fields, changes: Fields) => {
       const at = await gate()
       const { browser } = await person(at)
@@ -137,7 +137,7 @@ describe('a code', () => {
     },
   )
 
-  test('is refused to another client, whatever else is right (9700-06)', async () => {
+  test('is refused to another client, whatever else is right (E2) (9700-06)', async () => {
     const at = await gate()
     const { browser } = await person(at)
     const code = await codeFor(browser)
@@ -204,7 +204,7 @@ describe('a refresh token', () => {
     expect(await at.scene.events()).toContain('session.refreshed')
   })
 
-  test('gives the same child again within ten seconds, for an answer that was lost', async () => {
+  test('gives the same child again within ten seconds, for an answer that was lost (D4)', async () => {
     const at = await gate()
     const { browser } = await person(at)
     const { refresh_token } = await tokensFor(at, browser)
@@ -217,7 +217,7 @@ describe('a refresh token', () => {
     expect((await refresh(at, two.refresh_token)).status).toBe(200)
   })
 
-  test('that comes again later was stolen: the whole family falls (9700-09)', async () => {
+  test('that comes again later was stolen: the whole family falls (D4) (9700-09)', async () => {
     const at = await gate()
     const { browser } = await person(at)
     const { refresh_token } = await tokensFor(at, browser)
@@ -246,7 +246,7 @@ describe('a refresh token', () => {
     expect(await at.scene.events()).not.toContain('token.reused')
   })
 
-  test('narrows, but never widens (9700-10)', async () => {
+  test('narrows, but never widens (E9) (9700-10)', async () => {
     const at = await gate()
     const { browser } = await person(at)
     const { refresh_token } = await tokensFor(at, browser)
@@ -267,7 +267,7 @@ describe('a refresh token', () => {
     expect((await refresh(at, whole.refresh_token)).status).toBe(200)
   })
 
-  test('is bound to its client (9700-10)', async () => {
+  test('is bound to its client (E2) (9700-10)', async () => {
     const at = await gate()
     const { browser } = await person(at)
     const { refresh_token } = await tokensFor(at, browser)
@@ -307,7 +307,7 @@ describe('a refresh token', () => {
   })
 
   test.each(['the session ended', 'the user was banned', 'the user was deleted'])(
-    'ends at once when %s, and so does the access token (9700-11)',
+    'ends at once when %s, and so does the access token (D5) (9700-11)',
     async (what) => {
       const at = await gate()
       const { ctx } = at.scene
@@ -325,7 +325,7 @@ describe('a refresh token', () => {
   )
 })
 
-test('nothing that a bearer could use rests in the database', async () => {
+test('nothing that a bearer could use rests in the database (N2)', async () => {
   const at = await gate()
   const { browser } = await person(at)
   const pending = await codeFor(browser)
@@ -355,7 +355,7 @@ describe('an application’s own token', () => {
     expect(await at.scene.events()).toContain('token.issued')
   })
 
-  test('is for no unknown resource, and for no other type of application', async () => {
+  test('is for no unknown resource, and for no other type of application (E4)', async () => {
     const at = await gate()
     const ask = (form: Fields, headers: Record<string, string>) =>
       at.post('/oidc/token', form, headers).then(verdict)

@@ -245,7 +245,7 @@ describe.each(ways)('one user base, with Auth.js %s', (_way, adapterOf) => {
     expect(await adapter.getAccount(providerAccountId, 'google')).toEqual(account)
   })
 
-  test('a global sign-out by supabase-js ends Auth.js’ session and the browser’s', async () => {
+  test('a global sign-out by supabase-js ends Auth.js’ session and the browser’s (D5)', async () => {
     const { email, who } = await club()
     const id = String(await who())
     const guest = visitor()

@@ -77,7 +77,7 @@ describe('a new account', () => {
     expect((await findUserByEmail(scene.ctx, email))?.passwordHash).toMatch(/^\$argon2id\$/)
   })
 
-  test('for an address that has one already looks the same, and the mail tells its owner', async () => {
+  test('for an address that has one already looks the same, and the mail tells its owner (L1)', async () => {
     const scene = await world()
     const userId = await makeUser(scene)
     const visitor = visitorOf(scene)
@@ -102,7 +102,7 @@ describe('a new account', () => {
     expect(await listSessions(scene.ctx, userId)).toHaveLength(1)
   })
 
-  test('cannot be made where registration is off', async () => {
+  test('cannot be made where registration is off (J6)', async () => {
     const scene = await world()
     await set(scene, { signInMode: 'SignIn' })
     const visitor = visitorOf(scene)
@@ -116,7 +116,7 @@ describe('a new account', () => {
     expect(await scene.mails()).toEqual([])
   })
 
-  test('of a shell that somebody else made keeps nothing of theirs', async () => {
+  test('of a shell that somebody else made keeps nothing of theirs (A3)', async () => {
     const scene = await world()
     const userId = await makeUser(scene, { verified: false })
     const visitor = visitorOf(scene)
@@ -186,7 +186,7 @@ describe('signing in', () => {
     expect(problemOf(page)).toBe('That code has expired. Send a new one.')
   })
 
-  test('with a password tells unknown accounts and wrong passwords alike', async () => {
+  test('with a password tells unknown accounts and wrong passwords alike (L1)', async () => {
     const scene = await world()
     await makeUser(scene)
     await set(scene, onlyPassword)
@@ -263,7 +263,7 @@ describe('signing in', () => {
     expect(await scene.events()).not.toContain('user.signed-in')
   })
 
-  test('is limited per account and place, known or not', async () => {
+  test('is limited per account and place, known or not (L4)', async () => {
     const scene = await world()
     await set(scene, onlyPassword)
     const visitor = visitorOf(scene)
@@ -305,7 +305,7 @@ describe('a forgotten password', () => {
     expect(await scene.audited()).toContain('user_updated_password')
   })
 
-  test('of nobody looks the same, and sends nothing', async () => {
+  test('of nobody looks the same, and sends nothing (L1)', async () => {
     const scene = await world()
     const visitor = visitorOf(scene)
     const page = await visitor.submit(await visitor.open('/forgot-password'), { identifier: email })
@@ -314,7 +314,7 @@ describe('a forgotten password', () => {
     expect((await visitor.submit(page, { code: '123456' })).status).toBe(422)
   })
 
-  test('is replaced once, however many come with the proof at the same time', async () => {
+  test('is replaced once, however many come with the proof at the same time (C10)', async () => {
     const scene = await world()
     await makeUser(scene)
     const visitor = visitorOf(scene)
@@ -381,7 +381,7 @@ describe('a sign-in under way', () => {
     expect(page.body).toContain('このログインは終了しました。')
   })
 
-  test('belongs to the browser that began it', async () => {
+  test('belongs to the browser that began it (D7)', async () => {
     const scene = await world()
     const { path } = await comeFromApp(scene)
     const thief = visitorOf(scene)
@@ -417,7 +417,7 @@ describe('a sign-in under way', () => {
     expect(both.body).toContain('bea@example.com')
   })
 
-  test('does not let a step be skipped', async () => {
+  test('does not let a step be skipped (C11)', async () => {
     const scene = await world()
     await makeUser(scene)
     const { visitor, interaction } = await comeFromApp(scene)
@@ -475,7 +475,7 @@ describe('signing out', () => {
     expect(await listSessions(scene.ctx, id)).toHaveLength(2)
   })
 
-  test('needs a form of our own', async () => {
+  test('needs a form of our own (J3)', async () => {
     const scene = await world()
     const page = await visitorOf(scene).post('/sign-out', '', { 'sec-fetch-site': 'cross-site' })
     expect(page.status).toBe(403)
@@ -496,7 +496,7 @@ describe('the pages', () => {
     expect(page.body).not.toContain('evil.example')
   })
 
-  test('say only what they have words for', async () => {
+  test('say only what they have words for (J5)', async () => {
     const visitor = visitorOf(await world())
     expect((await visitor.open('/message?about=Your+account+is+hacked')).status).toBe(404)
     expect((await visitor.open('/error?about=toString')).status).toBe(404)
@@ -515,7 +515,7 @@ describe('the pages', () => {
     ['same-site', { 'sec-fetch-site': 'same-site' }],
     ['of another origin', { origin: 'https://evil.example' }],
     ['of no origin', { origin: 'null' }],
-  ])('use no form that is %s', async (_name, headers) => {
+  ])('use no form that is %s (J3)', async (_name, headers) => {
     const scene = await world()
     const visitor = visitorOf(scene)
     const page = await visitor.post('/sign-in', `identifier=${email}`, headers)
@@ -558,7 +558,7 @@ describe('the pages', () => {
     expect(written).toEqual([])
   })
 
-  test('tell a bug without its text, by a reference that the log has too', async () => {
+  test('tell a bug without its text, by a reference that the log has too (N4)', async () => {
     const scene = await world()
     const ctx = {
       ...scene.ctx,

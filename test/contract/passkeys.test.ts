@@ -55,7 +55,7 @@ const counterOf = async (scene: World) =>
     ?.sign_count
 
 describe('signing in with a passkey', () => {
-  test('asks everybody the same, and keeps the question on the server', async () => {
+  test('asks everybody the same, and keeps the question on the server (L3)', async () => {
     const scene = await world()
     const { options } = await ask(visitorOf(scene))
     expect(options).toEqual({
@@ -112,7 +112,7 @@ describe('signing in with a passkey', () => {
     expect(done.path).toBe(`/oidc/auth/${interaction.id}`)
   })
 
-  test('an answer works once, also when many come with it at the same time', async () => {
+  test('an answer works once, also when many come with it at the same time (O2)', async () => {
     const scene = await world()
     const { id, key } = await ann(scene)
     const visitor = visitorOf(scene)
@@ -125,7 +125,7 @@ describe('signing in with a passkey', () => {
     expect(answers.some((page) => titleOf(page) === 'You are signed in')).toBe(true)
   })
 
-  test('of two answers with one count, given at the same time, one is a copy', async () => {
+  test('of two answers with one count, given at the same time, one is a copy (O4)', async () => {
     const scene = await world()
     const { id, key } = await ann(scene)
     const visitors = [visitorOf(scene), visitorOf(scene)]
@@ -139,7 +139,7 @@ describe('signing in with a passkey', () => {
     expect(await listSessions(scene.ctx, id)).toHaveLength(1)
   })
 
-  test('a wrong answer spends the question, too', async () => {
+  test('a wrong answer spends the question, too (O2)', async () => {
     const scene = await world()
     const { id, key } = await ann(scene)
     const visitor = visitorOf(scene)
@@ -161,7 +161,7 @@ describe('signing in with a passkey', () => {
     expect(problemOf(late)).toBe('That took too long. Try your passkey again.')
   })
 
-  test('a question of one browser cannot be answered in another', async () => {
+  test('a question of one browser cannot be answered in another (D7)', async () => {
     const scene = await world()
     const { id, key } = await ann(scene)
     const [asked, other] = [visitorOf(scene), visitorOf(scene)]
@@ -210,7 +210,7 @@ describe('signing in with a passkey', () => {
       (key, challenge) => key.answer(challenge, here).replace('"id":"', '"id":"=/'),
     ],
   ]
-  test.each(forgeries)('an answer %s is refused', async (_name, forge) => {
+  test.each(forgeries)('an answer %s is refused (O3)', async (_name, forge) => {
     const scene = await world()
     const { id, key } = await ann(scene, { counter: 5 })
     const visitor = visitorOf(scene)
@@ -235,7 +235,7 @@ describe('signing in with a passkey', () => {
     expect(await listSessions(scene.ctx, id)).toHaveLength(1)
   })
 
-  test('a key that is synchronised between devices does not count, and signs in again', async () => {
+  test('a key that is synchronised between devices does not count, and signs in again (O4)', async () => {
     const scene = await world()
     const { id, key } = await ann(scene)
     for (const _ of [1, 2]) {
@@ -257,7 +257,7 @@ describe('signing in with a passkey', () => {
     expect(page.body).toContain(`data-unknown="${key.id.toString('base64url')}"`)
   })
 
-  test('who is banned, or never proved an address, does not come in by a passkey', async () => {
+  test('who is banned, or never proved an address, does not come in by a passkey (D10)', async () => {
     const scene = await world()
     const { id, key } = await ann(scene)
     async function problem(): Promise<string | null> {
@@ -273,7 +273,7 @@ describe('signing in with a passkey', () => {
     expect(await listSessions(scene.ctx, id)).toEqual([])
   })
 
-  test('a form of another site is not used, and gets no question', async () => {
+  test('a form of another site is not used, and gets no question (J3)', async () => {
     const scene = await world()
     const visitor = visitorOf(scene)
     const question = await ask(visitor)
@@ -441,7 +441,7 @@ describe('a user’s own passkeys', () => {
     expect(await listPasskeys(scene.ctx, id)).toEqual([])
   })
 
-  test('one is removed by its owner alone', async () => {
+  test('one is removed by its owner alone (O6)', async () => {
     const scene = await world()
     const { id, visitor } = await signedIn(scene)
     await add(visitor, softwareKey())
@@ -460,7 +460,7 @@ describe('a user’s own passkeys', () => {
     expect((await scene.audited()).at(-1)).toBe('passkey_deleted')
   })
 
-  test('cannot be changed with a sign-in that is older than an hour', async () => {
+  test('cannot be changed with a sign-in that is older than an hour (C18, O1)', async () => {
     const scene = await world()
     const { id, visitor } = await signedIn(scene)
     await add(visitor, softwareKey())

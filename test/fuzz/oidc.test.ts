@@ -43,7 +43,7 @@ const ownPages =
   /^\/(?:sign-in|register|select-account|consent|reset-password|forgot-password|oidc\/auth)\b/
 
 test(
-  'whatever is asked: no 5xx, no redirect to an unregistered address, no token without proof',
+  'whatever is asked: no 5xx, no redirect to an unregistered address, no token without proof (C11, M8)',
   async () => {
     const stand = await standFor()
     const seen = new Map<string, number>()

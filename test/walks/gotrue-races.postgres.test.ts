@@ -138,7 +138,7 @@ describe('fifty at once at GoTrue’s face, against two nodes', () => {
     return (await query(stage.place, text, values))?.length ?? -1
   }
 
-  test('a code that was sent to a phone has one winner', async () => {
+  test('a code that was sent to a phone has one winner (C1)', async () => {
     const [phone] = phones
     await ask(stage.server, 'POST /otp', { phone })
     const answers = await race((server) =>
@@ -160,7 +160,7 @@ describe('fifty at once at GoTrue’s face, against two nodes', () => {
     expect(await count('select 1 from auth.users where phone = $1', phone)).toBe(1)
   }, 60_000)
 
-  test('one challenge of an app raises one session, once', async () => {
+  test('one challenge of an app raises one session, once (C8)', async () => {
     const { bearer } = await signedIn()
     const body = { factor_type: 'totp', friendly_name: 'app' }
     const made = await race((server) => ask(server, 'POST /factors', body, bearer))
@@ -190,7 +190,7 @@ describe('fifty at once at GoTrue’s face, against two nodes', () => {
     ).toBe(1)
   }, 60_000)
 
-  test('one question makes one passkey, and one question lets it in once', async () => {
+  test('one question makes one passkey, and one question lets it in once (O2)', async () => {
     const { id, bearer } = await signedIn()
     const key = softwareKey()
     const asked = await ask(stage.server, 'POST /passkeys/registration/options', {}, bearer)
@@ -282,7 +282,7 @@ describe('fifty at once at GoTrue’s face, against two nodes', () => {
     expect(await count("select 1 from auth.identities where provider = 'web3'")).toBe(1)
   }, 60_000)
 
-  test('one assertion of a company has one winner, and so has one way there', async () => {
+  test('one assertion of a company has one winner, and so has one way there (G8)', async () => {
     const made = await ask(
       stage.server,
       'POST /admin/sso/providers',
@@ -339,7 +339,7 @@ describe('fifty at once at GoTrue’s face, against two nodes', () => {
   }, 60_000)
 
   test.each(['invite', 'recovery', 'magiclink'])(
-    'one link of kind %s has one winner',
+    'one link of kind %s has one winner (C10)',
     async (type) => {
       const email = type === 'invite' ? freshEmail() : (await createAccount(stage.server)).email
       const { body } = await ask(
@@ -358,7 +358,7 @@ describe('fifty at once at GoTrue’s face, against two nodes', () => {
     60_000,
   )
 
-  test('of fifty administrators who make one account, one does', async () => {
+  test('of fifty administrators who make one account, one does (M9)', async () => {
     const email = freshEmail()
     const answers = await race((server) =>
       ask(server, 'POST /admin/users', { email, email_confirm: true }, stage.server.serviceRoleKey),

@@ -222,7 +222,7 @@ describe.each(nonsense)('$name', (what) => {
   }, 60_000)
 })
 
-test('a poisoned prototype gives a user of the adapter nothing', async () => {
+test('a poisoned prototype gives a user of the adapter nothing (I15)', async () => {
   const what = nonsense.find(({ name }) => name === 'a poisoned prototype')
   const route: Route = { method: 'POST', path: '/api/authjs/createUser', as: 'app' }
   const answer = await send(route, what ?? expect.fail('it is on the list'))
@@ -258,40 +258,43 @@ describe('with a sign-in under way', () => {
     'the same twice': 'a%40example.com&identifier=b%40example.com&code=1&password=2',
   }
 
-  test.each(Object.entries(values))('%s in a field is no fault of the server', async (_, value) => {
-    const found: unknown[] = []
-    const before = await rowsBut(ledger, ['idp.interactions'])
-    for (const { action, field } of forms) {
-      const guest = visitor()
-      const start = await guest.open(`${stage.server.url}/oidc/auth?${authorizationRequest}`)
-      const flow = new URL(start.url).searchParams.get('flow') ?? ''
-      expect(flow).not.toBe('')
-      const answer = await fetch(stage.server.url + action, {
-        method: 'POST',
-        redirect: 'manual',
-        headers: {
-          'content-type': form,
-          origin: stage.server.url,
-          cookie: guest
-            .cookies()
-            .map((cookie) => `${cookie.name}=${cookie.value}`)
-            .join('; '),
-        },
-        body: `flow=${flow}&${field}=${value}`,
-      })
-      const body = await answer.text()
-      // Steps that this sign-in has not reached send people back to the one where it is.
-      const isBack = answer.status === 303
-      if (!isClientError(answer) && !isBack) found.push({ action, status: answer.status, body })
-      if (body.includes('<script>alert')) found.push({ action, unescaped: body })
-    }
-    expect(found).toEqual([])
-    expect(await rowsBut(ledger, ['idp.interactions'])).toEqual(before)
-    expect(stage.post.mailgun.messages).toEqual([])
-  })
+  test.each(Object.entries(values))(
+    '%s in a field is no fault of the server (M5)',
+    async (_, value) => {
+      const found: unknown[] = []
+      const before = await rowsBut(ledger, ['idp.interactions'])
+      for (const { action, field } of forms) {
+        const guest = visitor()
+        const start = await guest.open(`${stage.server.url}/oidc/auth?${authorizationRequest}`)
+        const flow = new URL(start.url).searchParams.get('flow') ?? ''
+        expect(flow).not.toBe('')
+        const answer = await fetch(stage.server.url + action, {
+          method: 'POST',
+          redirect: 'manual',
+          headers: {
+            'content-type': form,
+            origin: stage.server.url,
+            cookie: guest
+              .cookies()
+              .map((cookie) => `${cookie.name}=${cookie.value}`)
+              .join('; '),
+          },
+          body: `flow=${flow}&${field}=${value}`,
+        })
+        const body = await answer.text()
+        // Steps that this sign-in has not reached send people back to the one where it is.
+        const isBack = answer.status === 303
+        if (!isClientError(answer) && !isBack) found.push({ action, status: answer.status, body })
+        if (body.includes('<script>alert')) found.push({ action, unescaped: body })
+      }
+      expect(found).toEqual([])
+      expect(await rowsBut(ledger, ['idp.interactions'])).toEqual(before)
+      expect(stage.post.mailgun.messages).toEqual([])
+    },
+  )
 })
 
-test('addresses of nonsense are refused too', async () => {
+test('addresses of nonsense are refused too (I6)', async () => {
   const found: unknown[] = []
   for (const path of addressesOfNonsense) {
     for (const as of ['nobody', 'admin'] as const) {
@@ -305,7 +308,7 @@ test('addresses of nonsense are refused too', async () => {
 }, 60_000)
 
 test.each(strangeValues)(
-  '%s in an address and its query is read by nobody',
+  '%s in an address and its query is read by nobody (I9)',
   async (_, value) => {
     await disturb(
       bare(readingRoutes(routes, value)),
@@ -336,7 +339,7 @@ test.each(strangeHeaders)(
   60_000,
 )
 
-test('no address has a method that nothing has', async () => {
+test('no address has a method that nothing has (I12)', async () => {
   await disturb(
     bare(strangeRoutes(routes)),
     ({ route }) => send(route, { type: json, body: '{}' }),
@@ -351,7 +354,7 @@ test('no route of the app is left out', () => {
   expect(all.size).toBeGreaterThan(200)
 })
 
-test('the server still stands, and logged no fault of its own', async () => {
+test('the server still stands, and logged no fault of its own (M8)', async () => {
   const answer = await fetch(`${stage.server.url}/auth/v1/health`)
   expect(answer.status).toBe(200)
   expect(stage.server.log()).not.toMatch(/"level":(?:50|60)|TypeError|RangeError|unhandled/i)

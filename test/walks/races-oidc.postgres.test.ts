@@ -127,7 +127,7 @@ describe('fifty at once at the OpenID Provider, against two nodes', () => {
     return guest.submit(page, { want }, form?.action ?? '')
   }
 
-  test('one device code has one winner', async () => {
+  test('one device code has one winner (E5)', async () => {
     const { guest } = await signedIn(await createAccount(stage.server))
     const { body } = await post(stage.server, '/oidc/device/auth', {
       client_id: 'tv',
@@ -141,7 +141,7 @@ describe('fifty at once at the OpenID Provider, against two nodes', () => {
     expectOneWinner(await race((server) => post(server, '/oidc/token', form)), '400 invalid_grant')
   }, 60_000)
 
-  test('one request that was left leads one browser on', async () => {
+  test('one request that was left leads one browser on (E11)', async () => {
     const { cookie } = await signedIn(await createAccount(stage.server))
     const left = await post(
       stage.server,
@@ -177,7 +177,7 @@ describe('fifty at once at the OpenID Provider, against two nodes', () => {
     expectOneWinner(answers, '400 invalid_dpop_proof')
   }, 60_000)
 
-  test('one assertion of a client is believed once', async () => {
+  test('one assertion of a client is believed once (E8)', async () => {
     const client_assertion = await new SignJWT({ jti: randomBytes(16).toString('hex') })
       .setProtectedHeader({ alg: 'ES256' })
       .setIssuer('robot')

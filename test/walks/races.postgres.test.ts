@@ -41,7 +41,7 @@ describe('fifty at once, against two nodes', () => {
     return { status: answer.status, body: await answer.json() }
   }
 
-  test('one authorization code has one winner', async () => {
+  test('one authorization code has one winner (D2)', async () => {
     const code = await codeOf(stage.server, bookstore, await createAccount(stage.server))
     const answers = await race((server) => redeem(server, bookstore, code))
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(1)
@@ -51,7 +51,7 @@ describe('fifty at once, against two nodes', () => {
     )
   }, 60_000)
 
-  test('one refresh token of an application has one child', async () => {
+  test('one refresh token of an application has one child (D1)', async () => {
     const account = await createAccount(stage.server)
     const tokens = await tokensOf(stage.server, bookstore, account)
     const answers = await race((server) => refresh(server, bookstore, tokens.refresh_token))
@@ -70,7 +70,7 @@ describe('fifty at once, against two nodes', () => {
     expect(children).toHaveLength(2)
   }, 60_000)
 
-  test('one refresh token of a Supabase client has one child, and everybody gets it', async () => {
+  test('one refresh token of a Supabase client has one child, and everybody gets it (D1)', async () => {
     const { email, password } = await createAccount(stage.server)
     const { body: first } = await ask(stage.server, '/auth/v1/token?grant_type=password', {
       email,
@@ -87,7 +87,7 @@ describe('fifty at once, against two nodes', () => {
     expect(child).not.toBe(first.refresh_token)
   }, 60_000)
 
-  test('one magic link has one winner', async () => {
+  test('one magic link has one winner (C1)', async () => {
     const { email } = await createAccount(stage.server)
     await ask(stage.server, '/auth/v1/otp', { email })
     const { link } = await stage.post.next(email)
@@ -101,7 +101,7 @@ describe('fifty at once, against two nodes', () => {
     expect(losers).toHaveLength(tries - 1)
   }, 60_000)
 
-  test('one e-mailed code has one winner', async () => {
+  test('one e-mailed code has one winner (C1)', async () => {
     const { email } = await createAccount(stage.server)
     // GoTrue's own mails hold a link; the code beside it is told to an admin who asks.
     const made = await fetch(`${stage.server.url}/auth/v1/admin/generate_link`, {
@@ -124,7 +124,7 @@ describe('fifty at once, against two nodes', () => {
     )
   }, 60_000)
 
-  test('a code that is typed fifty times on the hosted page makes one account and one answer', async () => {
+  test('a code that is typed fifty times on the hosted page makes one account and one answer (C1)', async () => {
     const email = freshEmail()
     const guest = visitor({ stopAt: (url) => url.includes('code=') })
     const url = new URL(`${stage.server.url}/oidc/auth`)
@@ -159,7 +159,7 @@ describe('fifty at once, against two nodes', () => {
     expect(sessions).toHaveLength(1)
   }, 60_000)
 
-  test('one verification token of Auth.js has one winner', async () => {
+  test('one verification token of Auth.js has one winner (C17)', async () => {
     const { databaseUrl, secret } = stage.place
     const options = { database: databaseUrl ?? '', secret }
     const adapters = [sekishoAdapter(options), sekishoAdapter(options)] as const
@@ -177,7 +177,7 @@ describe('fifty at once, against two nodes', () => {
     }
   }, 60_000)
 
-  test('fifty sign-ups with one address make one user', async () => {
+  test('fifty sign-ups with one address make one user (M9)', async () => {
     const email = freshEmail()
     const answers = await race((server) =>
       ask(server, '/auth/v1/signup', { email, password: 'correct horse battery' }),

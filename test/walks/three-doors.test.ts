@@ -104,7 +104,7 @@ describe.runIf(machineHas('Go'))('one user, three doors', () => {
     })
   }, 90_000)
 
-  test('a global sign-out ends every session of every kind', async () => {
+  test('a global sign-out ends every session of every kind (D5)', async () => {
     const { email, supabase } = await signUp()
     const guest = visitor()
     await enterAll(guest, email)
@@ -119,7 +119,7 @@ describe.runIf(machineHas('Go'))('one user, three doors', () => {
     })
   }, 90_000)
 
-  test('a user who is deleted is gone behind all three doors', async () => {
+  test('a user who is deleted is gone behind all three doors (D12)', async () => {
     const { id, email, supabase } = await signUp()
     const guest = visitor()
     await enterAll(guest, email)

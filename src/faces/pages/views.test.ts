@@ -151,7 +151,7 @@ describe.each(pages)('the %s page', (_name, view) => {
     expect(page).toMatch(/<title>[^<]*Bookstore<\/title>/)
   })
 
-  test('lets nobody add markup', () => {
+  test('lets nobody add markup (E12, J1)', () => {
     const frame = frameOf({ app: { name: evil }, flow: evil })
     expect(String(view(frame))).not.toContain('<img src=x')
   })
@@ -246,7 +246,7 @@ describe('the brand', () => {
     },
   )
 
-  test('takes only colours for colours and web addresses for links', () => {
+  test('takes only colours for colours and web addresses for links (J2)', () => {
     const brand = brandOf({
       color: { primaryColor: 'red}</style><script>' },
       branding: { logoUrl: 'javascript:alert(1)' },
@@ -280,7 +280,7 @@ describe('the headers', () => {
     expect(policy([address])).toContain(`; form-action 'self' ${source}; `)
   })
 
-  test('an address cannot add a directive', () => {
+  test('an address cannot add a directive (E12)', () => {
     expect(policy(['https://a.example;script-src *', 'x;y:z'])).toMatch(/; form-action 'self'; /)
   })
 
