@@ -66,6 +66,8 @@ export function worldOn(database: TestDatabase, environment: Record<string, stri
     client: { ip: '192.0.2.1', userAgent: 'a visitor' },
     clock: 'standing',
     background,
+    observer: null,
+    trace: null,
     now: () => new Date(time),
     async fetch(input, init) {
       const request = new Request(input, init)

@@ -4,7 +4,9 @@ import type { Background } from './background.ts'
 import type { Cache } from './cache.ts'
 import type { Config } from './config.ts'
 import type { Log } from './log.ts'
+import type { Observer } from './observe.ts'
 import type { Random } from './random.ts'
+import type { Trace } from './trace.ts'
 
 /** Who acts: recorded with every event. */
 export type Actor =
@@ -43,6 +45,10 @@ export interface Tx {
 export interface Context extends Tx {
   readonly fetch: typeof globalThis.fetch
   readonly background: Background
+  /** Null where nobody looks on. */
+  readonly observer: Observer | null
+  /** The trace that this request belongs to. */
+  readonly trace: Trace | null
 }
 
 /** The machine's clock, for a context whose time runs. */

@@ -4,17 +4,27 @@ import { type Config, goesInClear } from '../base/config.ts'
 import { actingAs, type Context } from '../base/context.ts'
 import { createLog } from '../base/log.ts'
 import { systemRandom } from '../base/random.ts'
+import { createReadiness, type Readiness } from '../base/readiness.ts'
 import { second } from '../base/time.ts'
 import { migrate } from '../db/migrate.ts'
 import type { OpenDatabase } from '../db/open.ts'
 import { type ApiKeys, issueApiKeys } from '../flows/api-keys.ts'
 import { keepHouse } from '../flows/housekeeping.ts'
-import { createApp, createContext, createGotrueApp, type Listening, listen } from '../main.ts'
+import {
+  type AppOptions,
+  askDatabase,
+  createApp,
+  createContext,
+  createGotrueApp,
+  type Listening,
+  listen,
+} from '../main.ts'
 import { applyFile } from './apply.ts'
 import { banner } from './banner.ts'
-import { open, readDevelopment, readProduction } from './configuration.ts'
+import { open, openPatiently, readDevelopment, readProduction } from './configuration.ts'
 import { removeDoor, writeDoor } from './data-directory.ts'
 import { ending } from './ending.ts'
+import { openInstruments, showInstruments } from './instruments.ts'
 import { printJson, say } from './print.ts'
 
 export interface ServeOptions {
@@ -42,16 +52,23 @@ export async function dev(options: ServeOptions): Promise<void> {
   const database = await open(config)
   await closingOnFailure(database, async () => {
     const migrated = await migrate(database)
-    const ctx = createContext({ config, database })
+    const log = createLog(config.logLevel)
+    const instruments = await openInstruments(config, log)
+    const ctx = createContext({ config, database, log, instruments })
     for (const warning of migrated.warnings) say(`Warning: ${warning}.`)
     if (apply !== undefined) await applyFile(asCommandLine(ctx), apply)
     const keys = await issueApiKeys(ctx)
     const token = systemRandom.token()
-    const listening = await listenOrSay(ctx, { localToken: token })
+    const readiness = readinessOf(ctx, database)
+    const hideInstruments = await showInstruments(ctx, { database, log })
+    const listening = await listenOrSay(ctx, { localToken: token, readiness })
     writeDoor(config.dataDir, { pid: process.pid, url: loopbackUrl(config), token })
-    endWith(database, [listening.close, keepHouse(ctx), () => mailsOut(ctx)], () =>
-      removeDoor(config.dataDir),
-    )
+    endWith({
+      database,
+      drain: draining(readiness, config),
+      stops: [listening.close, keepHouse(ctx), () => mailsOut(ctx), hideInstruments],
+      last: () => removeDoor(config.dataDir),
+    })
     const ready: Ready = {
       url: config.publicUrl,
       ...keys,
@@ -70,7 +87,9 @@ export async function start(options: ServeOptions): Promise<void> {
   const { json = false, ...flags } = options
   const config = readProduction(flags)
   const log = createLog(config.logLevel)
-  const database = await open(config)
+  const database = await openPatiently(config, (waiting) => {
+    log.warn(waiting, 'waiting for the database')
+  })
   await closingOnFailure(database, async () => {
     const migrated = await migrate(database)
     for (const warning of migrated.warnings) log.warn(warning)
@@ -82,12 +101,18 @@ export async function start(options: ServeOptions): Promise<void> {
         'no https: tokens and passwords can be read on the way',
       )
     }
-    const ctx = createContext({ config, database, log })
+    const instruments = await openInstruments(config, log)
+    const ctx = createContext({ config, database, log, instruments })
     const keys = await issueApiKeys(ctx)
-    const listening = await listenOrSay(ctx, {})
-    endWith(database, [listening.close, keepHouse(ctx), () => mailsOut(ctx)], () =>
-      log.info('ended'),
-    )
+    const readiness = readinessOf(ctx, database)
+    const hideInstruments = await showInstruments(ctx, { database, log })
+    const listening = await listenOrSay(ctx, { readiness })
+    endWith({
+      database,
+      drain: draining(readiness, config),
+      stops: [listening.close, keepHouse(ctx), () => mailsOut(ctx), hideInstruments],
+      last: () => log.info('ended'),
+    })
     const { publicUrl: url, host, port } = config
     const tookMs = Math.round(performance.now())
     log.info({ url, host, port, pid: process.pid, tookMs }, 'ready')
@@ -108,12 +133,12 @@ function asCommandLine(ctx: Context): Context {
 }
 
 /** The server's port, and GoTrue's own where there is one. */
-async function listenOrSay(ctx: Context, options: { localToken?: string }): Promise<Listening> {
+async function listenOrSay(ctx: Context, options: AppOptions): Promise<Listening> {
   const { port, gotruePort } = ctx.config
   const first = await listenAt(ctx.config, createApp(ctx, options), port, '--port or PORT')
   if (gotruePort === 0) return first
   try {
-    const gate = createGotrueApp(ctx)
+    const gate = createGotrueApp(ctx, options)
     const second = await listenAt(ctx.config, gate, gotruePort, 'SEKISHO_GOTRUE_PORT')
     return {
       async close() {
@@ -176,16 +201,44 @@ async function mailsOut(ctx: Context): Promise<void> {
   await Promise.race([ctx.background.settled(), pause(0.5 * second)])
 }
 
+/** Looks after a database that is elsewhere; one within this process is asked when somebody wants to know. */
+function readinessOf(ctx: Context, database: OpenDatabase): Readiness {
+  if (database.kind !== 'postgres') return createReadiness(() => askDatabase(ctx))
+  const guard = database.guard({
+    now: ctx.now,
+    chance: () => (ctx.random.bytes(1)[0] ?? 0) / 255,
+    tell(trouble, cause) {
+      if (trouble === null) ctx.log.info('The database can be used again.')
+      else ctx.log.error({ trouble, err: cause }, 'This node is not ready.')
+    },
+  })
+  return createReadiness(async () => guard.trouble())
+}
+
+/** A balancer is given time to see that we go. Somebody at a terminal is not made to wait. */
+function draining(readiness: Readiness, { drainSeconds }: Config) {
+  return async (signal: Signal): Promise<void> => {
+    readiness.drain()
+    if (signal === 'SIGTERM') await pause(drainSeconds * second)
+  }
+}
+
+type Signal = 'SIGTERM' | 'SIGINT'
+
+interface End {
+  database: OpenDatabase
+  drain(signal: Signal): Promise<void>
+  stops: readonly (() => void | Promise<void>)[]
+  last(): void
+}
+
 /** Ends cleanly at SIGTERM and SIGINT: what is under way is answered, then the database is closed. A second one hurries. */
-function endWith(
-  database: OpenDatabase,
-  stops: readonly (() => void | Promise<void>)[],
-  last: () => void,
-): void {
+function endWith({ database, drain, stops, last }: End): void {
   let isEnding = false
-  const end = async () => {
+  const end = async (signal: Signal) => {
     if (isEnding) process.exit(1)
     isEnding = true
+    await drain(signal)
     setTimeout(() => process.exit(1), 4.5 * second).unref()
     for (const stop of stops) await stop()
     // A statement that hangs in Postgres keeps its connection; Postgres ends it when we are gone.
@@ -194,14 +247,14 @@ function endWith(
     last()
     process.exit(0)
   }
-  const begin = () => {
-    end().catch((error: unknown) => {
+  const begin = (signal: Signal) => {
+    end(signal).catch((error: unknown) => {
       say(`The end was not clean: ${error instanceof Error ? error.message : error}`)
       process.exit(1)
     })
   }
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, begin)
-  if (process.env.npm_lifecycle_event !== undefined) whenOrphaned(begin)
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => begin(signal))
+  if (process.env.npm_lifecycle_event !== undefined) whenOrphaned(() => begin('SIGTERM'))
 }
 
 /** npm puts a shell between, which dies of a signal and passes none on: the server would outlive `npm start`. */

@@ -9,7 +9,13 @@ import { secret } from './authjs-world.ts'
 /** The whole server on a database, and an application that may be an adapter there. To be called inside of a test. */
 export async function servedAdapter(database: TestDatabase) {
   const own = adapterContext(database, adapterConfig({ secret }))
-  const ctx = { ...own, fetch: globalThis.fetch, background: createBackground(own.log) }
+  const ctx = {
+    ...own,
+    fetch: globalThis.fetch,
+    background: createBackground(own.log),
+    observer: null,
+    trace: null,
+  }
   const app = createApp(ctx)
   const fetch: typeof globalThis.fetch = async (input, init) => app.request(input as string, init)
   const made = await createApplication(ctx, {

@@ -187,7 +187,7 @@ test('where nobody asked for metrics or traces, nothing looks on', async () => {
 test('docs/operations.md has every metric, with its kind and its labels, and no other', () => {
   const rows = readFileSync(join(top, 'docs/operations.md'), 'utf8')
     .split('\n')
-    .map((line) => /^\| `(\w+)` \| (counter|gauge|histogram) \| (.*?) \| .+ \|$/.exec(line))
+    .map((line) => /^\| `(\w+)` \| (counter|gauge|histogram) \|(.*?)\| .+ \|$/.exec(line))
     .filter((match) => match !== null)
     .map(([, name, type, labels = '']) => ({
       name,

@@ -3,12 +3,10 @@ import type { Config } from '../../base/config.ts'
 import type { Env } from '../../base/http.ts'
 import { refused } from './errors.ts'
 
-/** What a request's headers say of itself, as far as the operator lets them: its id, and the host it came by. */
+/** What a request's headers say of itself, as far as the operator lets them: the host it came by. */
 export async function receive(c: HonoContext<Env>, next: () => Promise<void>): Promise<void> {
   const ctx = c.get('ctx')
   const { gotrue } = ctx.config
-  const id = gotrue.requestIdHeader === null ? undefined : c.req.header(gotrue.requestIdHeader)
-  if (id !== undefined && /^[\x21-\x7e]{1,200}$/.test(id)) c.set('requestId', id)
   const linkUrl = linkUrlOf(c)
   if (linkUrl !== null) c.set('ctx', { ...ctx, config: linkingTo(ctx.config, linkUrl) })
   if (gotrue.maxRequestDuration === null) return next()

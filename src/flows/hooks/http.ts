@@ -25,7 +25,7 @@ const largest = 200 * 1024
  * again only where it is asked to (429 or 503 with `Retry-After`). Throws `hook_failed` with the reason.
  */
 export async function post(
-  ctx: Pick<Context, 'fetch' | 'now' | 'random'>,
+  ctx: Pick<Context, 'fetch' | 'now' | 'random' | 'trace'>,
   { url, secrets }: { url: string; secrets: readonly string[] },
   { body, total, tries, pause }: Patience & { body: string },
 ): Promise<string | null> {
@@ -59,7 +59,7 @@ function failed(why: string, details: Record<string, unknown> = {}, cause?: unkn
 }
 
 function headersOf(
-  ctx: Pick<Context, 'now' | 'random'>,
+  ctx: Pick<Context, 'now' | 'random' | 'trace'>,
   secrets: readonly string[],
   body: string,
 ): Record<string, string> {
@@ -72,6 +72,7 @@ function headersOf(
     'webhook-id': id,
     'webhook-timestamp': timestamp,
     'webhook-signature': secrets.map((secret) => signature(secret, message)).join(' '),
+    ...(ctx.trace !== null && { traceparent: ctx.trace.traceparent }),
   }
 }
 
