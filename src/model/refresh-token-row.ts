@@ -1,4 +1,4 @@
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import type { Tx } from '../base/context.ts'
 import { second } from '../base/time.ts'
 import { sqlAfter, sqlNow } from './clock.ts'
@@ -110,10 +110,13 @@ export async function rotateRow(
   const spent =
     from === 'active'
       ? sql`update auth.refresh_tokens set revoked = true, updated_at = ${now}
-            where id = ${found.tokenId} and revoked = false returning token, user_id, session_id`
-      : sql`select token, user_id, session_id from auth.refresh_tokens where id = ${found.tokenId}`
+            where id = ${found.tokenId} and revoked = false and exists (select from held)
+            returning token, user_id, session_id`
+      : sql`select token, user_id, session_id from auth.refresh_tokens
+            where id = ${found.tokenId} and exists (select from held)`
   const { rows } = await sql<{ token: string }>`
-    with spent as (${spent}),
+    with ${holding(found.session.id)},
+    spent as (${spent}),
     born as (
       insert into auth.refresh_tokens (instance_id, token, user_id, parent, session_id, revoked, created_at, updated_at)
       select ${nilUuid}::uuid, ${child}, user_id, token, session_id, false, ${now}, ${now} from spent returning token),
@@ -126,6 +129,14 @@ export async function rotateRow(
   return rows[0]?.token ?? null
 }
 
+/**
+ * The session's row, locked as the expression `held` before its tokens are: in that order a sign-out locks them too, and
+ * the other way round each would wait for the other.
+ */
+function holding(sessionId: string): RawBuilder<unknown> {
+  return sql`held as (select id from auth.sessions where id = ${sessionId} for no key update)`
+}
+
 /** A new token for a session that has one, whose older ones are revoked. Null for a session without any. */
 export async function renewRow(
   ctx: Tx,
@@ -135,9 +146,10 @@ export async function renewRow(
   const now = sqlNow(ctx)
   const source = sql`auth.sessions s join auth.users u on u.id = s.user_id`
   const { rows } = await sql<RefreshableRow>`
-    with revoked as (
+    with ${holding(sessionId)},
+    revoked as (
       update auth.refresh_tokens set revoked = true, updated_at = ${now}
-      where session_id = ${sessionId} and revoked = false returning token, id),
+      where session_id = ${sessionId} and revoked = false and exists (select from held) returning token, id),
     born as (
       insert into auth.refresh_tokens (instance_id, token, user_id, parent, session_id, revoked, created_at, updated_at)
       select ${nilUuid}::uuid, ${child}, s.user_id::text, (select token from revoked order by id desc limit 1), s.id,
