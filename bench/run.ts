@@ -1,15 +1,18 @@
-/** `npm run bench -- NAME` runs bench/NAME.ts. */
-import { existsSync, readdirSync } from 'node:fs'
+/** `npm run bench` measures every scenario; `npm run bench -- NAME` one thing more deeply. */
+const deeper: Record<string, string> = {
+  authjs: './authjs.ts',
+  flood: './flood.ts',
+  gotrue: './gotrue.ts',
+  oidc: './oidc.ts',
+}
 
-const name = process.argv[2] ?? ''
-const names = readdirSync(import.meta.dirname)
-  .filter((file) => file.endsWith('.ts') && !['run.ts', 'measure.ts', 'peers.ts'].includes(file))
-  .map((file) => file.replace(/\.ts$/, ''))
+const [name = ''] = process.argv.slice(2).filter((one) => !one.startsWith('-'))
+const file = name === '' ? './all.ts' : deeper[name]
 
-if (!names.includes(name) || !existsSync(`${import.meta.dirname}/${name}.ts`)) {
-  console.error(`Which benchmark? npm run bench -- ${names.join(' | ')}`)
+if (file === undefined) {
+  console.error(`npm run bench [-- ${Object.keys(deeper).join(' | ')}]`)
   process.exitCode = 2
 } else {
-  const { bench } = await import(`./${name}.ts`)
+  const { bench } = await import(file)
   await bench()
 }

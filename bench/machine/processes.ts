@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { createInterface } from 'node:readline'
@@ -11,6 +11,13 @@ export const isPinned =
 export function pinSelf(): void {
   if (isPinned) spawnSync('taskset', ['-acp', '1', String(process.pid)])
 }
+
+/** Whoever ends us ends what we started: it would keep the machine busy, and its port. */
+const children = new Set<ChildProcess>()
+process.on('exit', () => {
+  for (const child of children) child.kill('SIGKILL')
+})
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
 
 export interface Started {
   pid: number
@@ -30,7 +37,13 @@ export async function startServer(
     // A log is written, and nobody reads it.
     stdio: ['ignore', 'pipe', 'ignore'],
   })
-  const ended = new Promise<void>((resolve) => child.on('exit', () => resolve()))
+  children.add(child)
+  const ended = new Promise<void>((resolve) =>
+    child.on('exit', () => {
+      children.delete(child)
+      resolve()
+    }),
+  )
   const lines = createInterface({ input: child.stdout })
   const ready = new Promise<void>((resolve, reject) => {
     lines.on('line', (line) => {

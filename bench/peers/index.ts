@@ -4,7 +4,15 @@ import { onServer, withName } from '../../test/setup/names.ts'
 import { createClient } from '../load/client.ts'
 import { startServer } from '../machine/processes.ts'
 import { startPeer } from '../oidc/peer.ts'
-import { type Ask, askOver, checked, json, must, type Prepare } from '../scenarios/act.ts'
+import {
+  type Ask,
+  askOver,
+  checked,
+  createRow,
+  json,
+  must,
+  type Prepare,
+} from '../scenarios/act.ts'
 import {
   askAsMachine,
   introspect,
@@ -48,7 +56,7 @@ export async function startPeers(server: string, prefix: string): Promise<Peer[]
 
 async function startProvider(url: string): Promise<Peer> {
   const { issuer, ...peer } = await startPeer(url, await freePort())
-  const browsers = { cookies: peer.cookies, refreshTokens: [] }
+  const browsers = { cookies: peer.cookies, refreshTokens: createRow<string>() }
   return {
     ...peer,
     origin: new URL(issuer).origin,

@@ -73,3 +73,36 @@ export function someClient(index: number): Record<string, string> {
   const [b, c, d] = [(index >> 16) & 255, (index >> 8) & 255, index & 255]
   return { 'x-forwarded-for': `10.${b}.${c}.${d}` }
 }
+
+/** Things that one at a time may use, and gives back. Who finds none waits: its latency says for how long. */
+export interface Row<Item> {
+  take(): Promise<Item>
+  put(item: Item): void
+  readonly length: number
+}
+
+export function createRow<Item>(items: readonly Item[] = []): Row<Item> {
+  const free = [...items]
+  const waiting: ((item: Item) => void)[] = []
+  let length = free.length
+  let lent = 0
+  return {
+    take() {
+      lent += 1
+      const item = free.shift()
+      return item === undefined
+        ? new Promise((resolve) => waiting.push(resolve))
+        : Promise.resolve(item)
+    },
+    put(item) {
+      if (lent > 0) lent -= 1
+      else length += 1
+      const next = waiting.shift()
+      if (next === undefined) free.push(item)
+      else next(item)
+    },
+    get length() {
+      return length
+    },
+  }
+}

@@ -48,17 +48,20 @@ export async function signUp(ask: Ask, people: People): Promise<Act> {
   }
 }
 
-/** A token is good once: who refreshes takes one, and puts its child at the end of the row. */
+/** A token is good once: who refreshes puts its child at the end of the row. */
 export async function refresh(ask: Ask, people: People): Promise<Act> {
   return {
     async operation() {
-      const token = people.refreshTokens.shift()
-      if (token === undefined) throw new OutOfStock('Every refresh token is under way.')
-      const body = { refresh_token: token }
-      const answer = await post(ask, '/token?grant_type=refresh_token', body)
-      const child = answer.status === 200 ? JSON.parse(answer.text).refresh_token : undefined
-      if (typeof child === 'string') people.refreshTokens.push(child)
-      return checked(answer, 200, child !== token)
+      const token = await people.refreshTokens.take()
+      let child = token
+      try {
+        const body = { refresh_token: token }
+        const answer = await post(ask, '/token?grant_type=refresh_token', body)
+        if (answer.status === 200) child = JSON.parse(answer.text).refresh_token
+        return checked(answer, 200, child !== token)
+      } finally {
+        people.refreshTokens.put(child)
+      }
     },
   }
 }

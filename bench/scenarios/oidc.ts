@@ -1,12 +1,10 @@
-import { OutOfStock } from '../load/load.ts'
 import { callback, challenge, secret, verifier } from '../oidc/scene.ts'
-import { type Act, type Ask, checked, form, must, times } from './act.ts'
+import { type Act, type Ask, checked, form, must, type Row, times } from './act.ts'
 
 /** An OpenID Provider below `/oidc`, ours or another, where these browsers are signed in. */
 export interface Browsers {
   cookies: readonly string[]
-  /** Of the refresh tokens, those that nobody is using. */
-  refreshTokens: string[]
+  refreshTokens: Row<string>
 }
 
 const basicOf = (id: string) => ({
@@ -52,21 +50,26 @@ export async function signInSilently(ask: Ask, browsers: Browsers): Promise<Act>
   }
 }
 
+/** So many chains of tokens: a multiple of the clients of pgbench, so that each falls to one of them. */
+const chains = 160
+
 export async function refreshAtProvider(ask: Ask, browsers: Browsers): Promise<Act> {
   const { refreshTokens } = browsers
-  const enough = 64
-  await times(enough - refreshTokens.length, async () => {
-    refreshTokens.push((await signedIn(ask, browsers)).refresh_token ?? '')
+  await times(chains - refreshTokens.length, async () => {
+    refreshTokens.put((await signedIn(ask, browsers)).refresh_token ?? '')
   })
   return {
     async operation() {
-      const parent = refreshTokens.shift()
-      if (parent === undefined) throw new OutOfStock('Every refresh token is under way.')
-      const fields = { grant_type: 'refresh_token', refresh_token: parent }
-      const answer = await token(ask, shop, fields)
-      const child = answer.status === 200 ? JSON.parse(answer.text).refresh_token : undefined
-      if (typeof child === 'string') refreshTokens.push(child)
-      return checked(answer, 200, child !== parent)
+      const parent = await refreshTokens.take()
+      let child = parent
+      try {
+        const fields = { grant_type: 'refresh_token', refresh_token: parent }
+        const answer = await token(ask, shop, fields)
+        if (answer.status === 200) child = JSON.parse(answer.text).refresh_token
+        return checked(answer, 200, child !== parent)
+      } finally {
+        refreshTokens.put(child)
+      }
     },
   }
 }

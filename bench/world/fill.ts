@@ -11,7 +11,7 @@ import { createApplication } from '../../src/model/application.ts'
 import { carrySession } from '../../src/model/session.ts'
 import { findUserByEmail } from '../../src/model/user.ts'
 import { callback, secret } from '../oidc/scene.ts'
-import { askWithin, json, must } from '../scenarios/act.ts'
+import { askWithin, createRow, json, must } from '../scenarios/act.ts'
 import { type People, password } from './people.ts'
 
 export interface Crowd {
@@ -31,9 +31,9 @@ export async function fill(ctx: Context, crowd: Crowd): Promise<People> {
   for (const email of some) cookies.push(await browserOf(ctx, email))
   await sql`analyze`.execute(ctx.db)
   return {
-    ...{ password, emails, cookies, oidcRefreshTokens: [] },
+    ...{ password, emails, cookies, oidcRefreshTokens: createRow() },
     accessTokens: tokens.map(({ access_token }) => access_token),
-    refreshTokens: tokens.map(({ refresh_token }) => refresh_token),
+    refreshTokens: createRow(tokens.map(({ refresh_token }) => refresh_token)),
     serviceKey: (await issueApiKeys(ctx)).serviceRoleKey,
   }
 }

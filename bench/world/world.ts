@@ -1,4 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
+import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { readConfig } from '../../src/base/config.ts'
@@ -15,8 +16,9 @@ import { type Started, startServer } from '../machine/processes.ts'
 export interface World {
   kind: 'postgres' | 'embedded'
   origin: string
-  /** The database's address; null where it is embedded. */
-  url: string | null
+  name: string
+  /** The Postgres that has the database of this name; null where it is embedded. */
+  server: string | null
   /** Opens the database within this process; no server may run on an embedded one meanwhile. */
   within<Result>(work: (ctx: Context, database: OpenDatabase) => Promise<Result>): Promise<Result>
   start(): Promise<Started>
@@ -38,7 +40,7 @@ export async function onPostgres(server: string, name: string): Promise<World> {
   const url = withName(server, name)
   const { origin, environment } = await addressed({ DATABASE_URL: url })
   return {
-    ...{ kind: 'postgres', origin, url },
+    ...{ kind: 'postgres', name, origin, server },
     within: (work) => within(() => openDatabase({ url }), 'start', environment, work),
     start: () => startServer(['src/cli.ts', 'start', '--json'], environment),
     remove: () => onServer(server, `drop database if exists ${name} with (force)`),
@@ -49,12 +51,17 @@ export async function onPostgres(server: string, name: string): Promise<World> {
 export async function onEmbedded(): Promise<World> {
   const directory = await mkdtemp(join(tmpdir(), 'sekisho-bench-'))
   const dataDir = join(directory, 'data')
+  const remove = () => rmSync(directory, { recursive: true, force: true })
+  process.once('exit', remove)
   const { origin, environment } = await addressed({ SEKISHO_DATA_DIR: dataDir })
   return {
-    ...{ kind: 'embedded', origin, url: null },
+    ...{ kind: 'embedded', name: 'embedded', origin, server: null },
     within: (work) => within(() => openDatabase({ dataDir }), 'dev', environment, work),
     start: () => startServer(['src/cli.ts', 'dev', '--json'], environment),
-    remove: () => rm(directory, { recursive: true, force: true }),
+    async remove() {
+      process.off('exit', remove)
+      remove()
+    },
   }
 }
 
