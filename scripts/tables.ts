@@ -81,6 +81,7 @@ const plainTypes: Record<string, string> = {
   timestamptz: 'Date',
   bytea: 'Uint8Array',
   _text: 'string[]',
+  _timestamptz: 'Date[]',
 }
 
 const header = `/** Generated from a migrated database by scripts/tables.ts; \`npm run tables\` writes it anew. */

@@ -668,6 +668,9 @@ export interface IdpTokens {
   created_at: Generated<Date>
   expires_at: Date
   used_at: Date | null
+  generation: Generated<number>
+  rotated_at: Generated<Date[]>
+  good_until: Date | null
 }
 
 export interface IdpUserRoles {

@@ -1,19 +1,20 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Tx } from '../base/context.ts'
-import { hmacSha256, secretOf, sha256 } from '../base/crypto.ts'
 import { second } from '../base/time.ts'
 import { sqlAfter, sqlNow } from './clock.ts'
 import { recordingOf } from './event.ts'
 import { type GrantedRow, isLive, toGranted } from './grant.ts'
-import { type TargetProblem, targetProblem } from './rights.ts'
 import {
-  held,
-  type Issue,
-  type Issued,
-  isBoundTo,
-  issuedColumns,
+  childOf,
+  newFamily,
   newRefreshToken,
-} from './token-row.ts'
+  type RefreshValue,
+  readRefreshValue,
+  stepOf,
+  writeRefreshValue,
+} from './refresh-value.ts'
+import { type TargetProblem, targetProblem } from './rights.ts'
+import { type Issue, type Issued, isBoundTo, issuedColumns } from './token-row.ts'
 import { type UserRow, usersSql } from './user-row.ts'
 
 /** How long a spent refresh token still gets the same child: for tabs that refresh at once, and lost answers. */
@@ -21,13 +22,13 @@ export const reuseInterval = 10 * second
 
 /** A first refresh token for a grant that came without a code. */
 export async function createRefreshToken(ctx: Tx, grantId: string, issue: Issue): Promise<string> {
-  const value = ctx.random.token()
+  const value = newFamily(ctx)
   await sql`
     with granted as (
       select g.id as grant_id, g.application_id, g.scope, '{}'::jsonb as token_details from idp.grants g
       where g.id = ${grantId} and g.application_id = ${issue.applicationId})
     ${newRefreshToken(ctx, { value, from: 'granted', issue })}`.execute(ctx.db)
-  return value
+  return writeRefreshValue(ctx, value)
 }
 
 export type Rotation = { outcome: 'rotated'; issued: Issued } | { outcome: Refusal }
@@ -44,73 +45,75 @@ export interface Refresh extends Issue {
 }
 
 /**
- * Spends a refresh token and writes its child, in one conditional statement. The child follows from its parent, so
- * that whoever comes with the same token within `reuseInterval` gets the same child; who comes later is a thief, or
- * was robbed: then the grant falls.
+ * Spends a refresh token for its child by one conditional update: of many who come with the same generation, one moves the
+ * row on. The child follows from its parent, so that whoever comes again within `reuseInterval` gets the same one; who
+ * comes later is a thief, or was robbed: then the grant falls. A grant that ends meanwhile takes the row along, before or after.
  */
 export async function rotateRefreshToken(ctx: Tx, refresh: Refresh): Promise<Rotation> {
-  const refreshToken = childOf(ctx, refresh.token)
+  const value = readRefreshValue(ctx, refresh.token)
+  if (value === null) return { outcome: 'unknown' }
+  const bound = refresh.bindsRefresh && refresh.cnf !== null ? refresh.cnf : {}
+  const goodUntil = sqlAfter(ctx, refresh.refreshLifetime)
   const { rows } = await sql<UserRow & GrantedRow>`
-    with ${held(ctx, { value: refresh.token, kind: 'refresh', issue: refresh })},
-    spent as (
-      update idp.tokens t set used_at = ${sqlNow(ctx)} from held
-      where t.hash = held.hash and held.problem is null and t.used_at is null and t.expires_at > ${sqlNow(ctx)}
-        and ${fits(refresh, 'held')}
-      returning held.*),
-    child as (${newRefreshToken(ctx, { value: refreshToken, from: 'spent', issue: refresh })}),
+    with spent as (
+      update idp.tokens t set generation = t.generation + 1, rotated_at = (array_prepend(${sqlNow(ctx)}, t.rotated_at))[1:${sql.lit(remembered)}],
+        details = t.details || ${JSON.stringify(bound)}::text::jsonb, good_until = ${goodUntil},
+        expires_at = case when t.expires_at < ${goodUntil} then ${stepOf(ctx, refresh)} else t.expires_at end
+      from ${behindTokens} where ${isPresented(ctx, value, refresh)} and ${isGood(ctx, value)}
+        and ${targetProblem(refresh.target, refresh)} is null and ${fits(refresh)}
+      returning ${grantColumns}),
     ${recordingOf(ctx, 'session.refreshed', 'spent')}
     ${usersSql(sql`auth.users u join spent on spent.user_id = u.id`, sql`${issuedColumns('spent', refresh)},`)}`.execute(
     ctx.db,
   )
   const [row] = rows
-  if (row === undefined) return retryRefreshToken(ctx, refresh, refreshToken)
-  return { outcome: 'rotated', issued: { ...toGranted(row), refreshToken } }
+  if (row === undefined) return retryRefreshToken(ctx, refresh, value)
+  return rotated(row, writeRefreshValue(ctx, childOf(value)))
 }
 
 /** A refresh token that is not spent: for confidential clients whose application says so. */
 export async function keepRefreshToken(ctx: Tx, refresh: Refresh): Promise<Rotation> {
+  const value = readRefreshValue(ctx, refresh.token)
+  if (value === null) return { outcome: 'unknown' }
   const { rows } = await sql<
     UserRow & GrantedRow & { fits: boolean; problem: TargetProblem | null }
   >`
-    with ${held(ctx, { value: refresh.token, kind: 'refresh', issue: refresh })},
-    good as (
-      select held.* from held join idp.tokens t on t.hash = held.hash
-      where t.used_at is null and t.expires_at > ${sqlNow(ctx)}),
-    fitting as (select * from good where problem is null and ${fits(refresh, 'good')}),
+    with good as (
+      select ${grantColumns}, ${targetProblem(refresh.target, refresh)} as problem, ${fits(refresh)} as fits
+      from idp.tokens t, ${behindTokens} where ${isPresented(ctx, value, refresh)} and ${isGood(ctx, value)}
+      for key share of g),
+    fitting as (select * from good where problem is null and fits),
     ${recordingOf(ctx, 'session.refreshed', 'fitting')}
-    ${usersSql(sql`auth.users u join good on good.user_id = u.id`, sql`${issuedColumns('good', refresh)}, good.problem, exists (select from fitting) as fits,`)}`.execute(
+    ${usersSql(sql`auth.users u join good on good.user_id = u.id`, sql`${issuedColumns('good', refresh)}, good.problem, good.fits,`)}`.execute(
     ctx.db,
   )
   const [row] = rows
   if (row === undefined) return { outcome: 'unknown' }
   if (row.problem !== null) return { outcome: row.problem }
-  if (!row.fits) return { outcome: 'scope-too-wide' }
-  const issued = { ...toGranted(row), refreshToken: refresh.token }
-  return { outcome: 'rotated', issued }
+  return row.fits ? rotated(row, refresh.token) : { outcome: 'scope-too-wide' }
 }
 
 /** Why a refresh token was not spent, and what follows from that, in one statement. */
 async function retryRefreshToken(
   ctx: Tx,
   refresh: Refresh,
-  refreshToken: string,
+  value: RefreshValue,
 ): Promise<Rotation> {
+  // A generation ahead of its row was handed out by a database that was set back since: nobody knows what else was.
+  const spentAt = sql`t.rotated_at[t.generation - ${value.generation}::integer]`
+  const problem = targetProblem(refresh.target, refresh)
   // Locked for update, not for share: two who came for the same reason would wait for each other.
   const { rows } = await sql<UserRow & GrantedRow & { outcome: 'again' | Refusal }>`
     with presented as (
-      select t.scope, t.details as token_details, g.id as grant_id, g.user_id, g.session_id, g.application_id, g.authenticated_at,
-        g.api_scopes, case
-          when t.used_at <= ${sqlAfter(ctx, -reuseInterval)} then 'reused'
-          when t.used_at is null and t.expires_at <= ${sqlNow(ctx)} then 'unknown'
-          when ${targetProblem(refresh.target, refresh)} is not null then ${targetProblem(refresh.target, refresh)}
-          when not ${fits(refresh, 't', 'g')} then 'scope-too-wide'
-          when exists (select from idp.tokens c where c.hash = ${sha256(refreshToken)}) then 'again'
+      select ${grantColumns}, case
+          when t.generation > ${value.generation} and coalesce(${spentAt} <= ${sqlAfter(ctx, -reuseInterval)}, true) then 'reused'
+          when t.generation < ${value.generation} or t.good_until <= ${sqlNow(ctx)} then 'unknown'
+          when ${problem} is not null then ${problem}
+          when not ${fits(refresh)} then 'scope-too-wide'
+          when t.generation > ${value.generation} then 'again'
           else 'unknown'
         end as outcome
-      from idp.tokens t join idp.grants g on g.id = t.grant_id left join auth.sessions s on s.id = g.session_id
-        join auth.users u on u.id = g.user_id
-      where t.hash = ${sha256(refresh.token)} and t.kind = 'refresh' and t.application_id = ${refresh.applicationId}
-        and ${isBoundTo(refresh.cnf)} and ${isLive(ctx)}
+      from idp.tokens t, ${behindTokens} where ${isPresented(ctx, value, refresh)}
       for update of g),
     again as (select * from presented where outcome = 'again'),
     revoked as (
@@ -123,15 +126,36 @@ async function retryRefreshToken(
   const [row] = rows
   if (row === undefined) return { outcome: 'unknown' }
   if (row.outcome !== 'again') return { outcome: row.outcome }
+  return rotated(row, writeRefreshValue(ctx, childOf(value)))
+}
+
+function rotated(row: UserRow & GrantedRow, refreshToken: string): Rotation {
   return { outcome: 'rotated', issued: { ...toGranted(row), refreshToken } }
 }
 
-function childOf(ctx: Tx, parent: string): string {
-  return hmacSha256(secretOf(ctx.config).key('oidc-refresh'), parent).toString('base64url')
+/** So many of the last rotations are known by their time; who comes with an older generation comes late. */
+const remembered = 8
+
+/** What a token hangs on. */
+const behindTokens = sql`idp.grants g left join auth.sessions s on s.id = g.session_id join auth.users u on u.id = g.user_id`
+
+const grantColumns = sql`t.scope, t.details as token_details, g.id as grant_id, g.user_id, g.session_id, g.application_id,
+  g.authenticated_at, g.api_scopes`
+
+/** Whether token `t` of grant `g` is this one, at any generation, and who shows it may. */
+function isPresented(
+  ctx: Tx,
+  { hash }: RefreshValue,
+  { applicationId, cnf }: Refresh,
+): RawBuilder<boolean> {
+  return sql<boolean>`t.hash = ${hash} and g.id = t.grant_id and t.kind = 'refresh' and t.application_id = ${applicationId} and ${isBoundTo(cnf)} and ${isLive(ctx)}`
 }
 
-/** Whether no more is asked than was granted; `api` names the row that has the scopes of APIs. */
-function fits({ scope, apiScopes }: Refresh, own: string, api = own): RawBuilder<boolean> {
-  return sql<boolean>`(${[...scope]}::text[] <@ string_to_array(${sql.ref(`${own}.scope`)}, ' ')
-    and ${[...apiScopes]}::text[] <@ ${sql.ref(`${api}.api_scopes`)})`
+function isGood(ctx: Tx, { generation }: RefreshValue): RawBuilder<boolean> {
+  return sql<boolean>`t.generation = ${generation} and t.good_until > ${sqlNow(ctx)}`
+}
+
+/** Whether no more is asked than token `t` of grant `g` was granted. */
+function fits({ scope, apiScopes }: Refresh): RawBuilder<boolean> {
+  return sql<boolean>`(${[...scope]}::text[] <@ string_to_array(t.scope, ' ') and ${[...apiScopes]}::text[] <@ g.api_scopes)`
 }

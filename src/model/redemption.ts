@@ -4,8 +4,9 @@ import { sha256 } from '../base/crypto.ts'
 import { sqlNow } from './clock.ts'
 import { recordingOf } from './event.ts'
 import { type GrantedRow, toGranted } from './grant.ts'
+import { newFamily, newRefreshToken, writeRefreshValue } from './refresh-value.ts'
 import { type TargetProblem, targetProblem } from './rights.ts'
-import { held, type Issue, type Issued, issuedColumns, newRefreshToken } from './token-row.ts'
+import { held, type Issue, type Issued, issuedColumns } from './token-row.ts'
 import { type UserRow, usersSql } from './user-row.ts'
 
 /** What is good once, for the tokens of one grant. */
@@ -29,7 +30,7 @@ export async function redeem(
   { value, kind, fits = sql`true` }: Redeemable & { fits?: RawBuilder<unknown> },
   { alwaysRefresh, ...issue }: Redeeming,
 ): Promise<Issued | null> {
-  const refreshToken = ctx.random.token()
+  const refresh = newFamily(ctx)
   const { rows } = await sql<UserRow & GrantedRow & { has_refresh: boolean }>`
     with ${held(ctx, { value, kind, issue })},
     spent as (
@@ -38,7 +39,7 @@ export async function redeem(
         and ${fits}
       returning held.*,
         ${alwaysRefresh}::boolean or 'offline_access' = any(string_to_array(held.scope, ' ')) as has_refresh),
-    refresh as (${newRefreshToken(ctx, { value: refreshToken, from: 'spent', issue })}
+    refresh as (${newRefreshToken(ctx, { value: refresh, from: 'spent', issue })}
       where has_refresh),
     ${recordingOf(ctx, 'code.redeemed', 'spent')}
     ${usersSql(sql`auth.users u join spent on spent.user_id = u.id`, sql`${issuedColumns('spent', issue)}, spent.has_refresh,`)}`.execute(
@@ -46,7 +47,10 @@ export async function redeem(
   )
   const [row] = rows
   if (row === undefined) return null
-  return { ...toGranted(row), refreshToken: row.has_refresh ? refreshToken : null }
+  return {
+    ...toGranted(row),
+    refreshToken: row.has_refresh ? writeRefreshValue(ctx, refresh) : null,
+  }
 }
 
 /** The query that tells what was asked too much of a good code; no row when it is not good any more. */

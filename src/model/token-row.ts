@@ -1,7 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Tx } from '../base/context.ts'
 import { sha256 } from '../base/crypto.ts'
-import { sqlAfter, sqlNow } from './clock.ts'
 import { recordingOf } from './event.ts'
 import { type Granted, grantedColumns, isLive } from './grant.ts'
 import { rightsColumn, type Target, targetProblem } from './rights.ts'
@@ -54,7 +53,7 @@ export function issuedColumns(source: string, issue: Issue): RawBuilder<unknown>
  */
 export function held(
   ctx: Tx,
-  { value, kind, issue }: { value: string; kind: 'code' | 'device' | 'refresh'; issue: Issue },
+  { value, kind, issue }: { value: string; kind: 'code' | 'device'; issue: Issue },
 ): RawBuilder<unknown> {
   return sql`held as (
     select t.hash, t.scope, t.details as token_details, g.id as grant_id, g.user_id, g.session_id, g.application_id,
@@ -69,19 +68,6 @@ export function held(
 /** Whether token `t` may be used by who proved to hold this key. */
 export function isBoundTo(cnf: Confirmation | null): RawBuilder<boolean> {
   return sql<boolean>`(t.details->>'jkt' is null or t.details->>'jkt' = ${cnf?.jkt ?? null}::text)`
-}
-
-/** The refresh token that follows from the rows of `from`. */
-export function newRefreshToken(
-  ctx: Tx,
-  { value, from, issue }: { value: string; from: string; issue: Issue },
-): RawBuilder<unknown> {
-  const bound = issue.bindsRefresh && issue.cnf !== null ? { jkt: issue.cnf.jkt } : {}
-  return sql`
-    insert into idp.tokens (hash, kind, grant_id, application_id, scope, details, created_at, expires_at)
-    select ${sha256(value)}::bytea, 'refresh', grant_id, application_id, scope,
-      token_details - 'redirectUri' - 'challenge' - 'nonce' - 'jkt' || ${JSON.stringify(bound)}::text::jsonb,
-      ${sqlNow(ctx)}, ${sqlAfter(ctx, issue.refreshLifetime)} from ${sql.ref(from)}`
 }
 
 /** Deletes the grants of the tokens `t` that `where` finds, as common table expressions; `revoked` has a row for each. */

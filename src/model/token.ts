@@ -5,6 +5,7 @@ import type { AccessToken } from './access-token.ts'
 import { sqlNow } from './clock.ts'
 import { recordingOf } from './event.ts'
 import { type Granted, type GrantedRow, isLive, toGranted } from './grant.ts'
+import { readRefreshValue } from './refresh-value.ts'
 import { rightsColumn } from './rights.ts'
 import { type ActingParty, type Confirmation, revoking } from './token-row.ts'
 import { type UserRow, usersSql } from './user-row.ts'
@@ -66,6 +67,8 @@ export async function findRefreshToken(
   token: string,
   owner: string | null,
 ): Promise<TokenFacts | null> {
+  const value = readRefreshValue(ctx, token)
+  if (value === null) return null
   const { rows } = await sql<{
     application_id: string
     user_id: string
@@ -77,10 +80,10 @@ export async function findRefreshToken(
     expires_at: Date
     username: string | null
   }>`
-    select t.application_id, g.user_id, t.scope, t.details, t.created_at, t.expires_at, g.session_id, g.authenticated_at, p.username
+    select t.application_id, g.user_id, t.scope, t.details, t.created_at, t.good_until as expires_at, g.session_id, g.authenticated_at, p.username
     from idp.tokens t join idp.grants g on g.id = t.grant_id left join auth.sessions s on s.id = g.session_id
       join auth.users u on u.id = g.user_id left join idp.profiles p on p.user_id = g.user_id
-    where t.hash = ${sha256(token)} and t.kind = 'refresh' and t.used_at is null and t.expires_at > ${sqlNow(ctx)}
+    where t.hash = ${value.hash} and t.kind = 'refresh' and t.generation = ${value.generation} and t.good_until > ${sqlNow(ctx)}
       and (${owner}::text is null or t.application_id = ${owner}) and ${isLive(ctx)}`.execute(
     ctx.db,
   )
@@ -151,10 +154,12 @@ export async function revokeRefreshToken(
   token: string,
   applicationId: string,
 ): Promise<void> {
+  const value = readRefreshValue(ctx, token)
+  if (value === null) return
   await sql`
     with ${revoking(ctx, {
       event: 'token.revoked',
-      where: sql`t.hash = ${sha256(token)} and t.kind = 'refresh' and t.application_id = ${applicationId}`,
+      where: sql`t.hash = ${value.hash} and t.kind = 'refresh' and t.application_id = ${applicationId}`,
     })}
     select 1`.execute(ctx.db)
 }

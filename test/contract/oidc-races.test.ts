@@ -54,7 +54,7 @@ test('fifty who refresh with one token at once get one child (D1) (9700-09)', as
   expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]))
   const bodies = (await Promise.all(answers.map((answer) => answer.json()))) as Tokens[]
   expect(new Set(bodies.map((body) => body.refresh_token)).size).toBe(1)
-  expect(await countTokens(at, 'refresh')).toBe(2)
+  expect(await countTokens(at, 'refresh')).toBe(1)
   const [first] = bodies
   expect((await refresh(at, first?.refresh_token ?? '')).status).toBe(200)
 })

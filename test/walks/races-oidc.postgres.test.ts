@@ -225,12 +225,12 @@ describe('fifty at once at the OpenID Provider, against two nodes', () => {
     }
     const kept = await query(
       stage.place,
-      `select 1 from idp.tokens join idp.grants on grants.id = grant_id
+      `select generation from idp.tokens join idp.grants on grants.id = grant_id
        where kind = 'refresh' and user_id = $1`,
       [account.id],
     )
-    // The first, its child, and the child's.
-    expect(kept).toHaveLength(3)
+    // Its child, and the child's.
+    expect(kept).toEqual([{ generation: 2 }])
   }, 60_000)
 
   test('a consent that is given fifty times is one, and makes one code', async () => {
