@@ -14,11 +14,13 @@ export const bodyLimit = 1024 * 1024
 /** Why a body could not be read; a face says it in its own words. */
 export type BodyProblem = 'too-large' | 'not-utf8' | 'not-json' | 'null-character'
 
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
 /** The body's text; throws `input_invalid` with `problem` when it is too large or no UTF-8. */
 export async function readText(c: HonoContext): Promise<string> {
   const bytes = await readBytes(c)
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    return utf8.decode(bytes)
   } catch {
     throw unreadable('not-utf8')
   }

@@ -69,7 +69,7 @@ export async function listAuditEntries(
 export function auditing(
   ctx: Tx,
   { action, logType }: Pick<Audit, 'action' | 'logType'>,
-  source: string,
+  source: RawBuilder<unknown>,
 ): RawBuilder<unknown> {
   if (!ctx.config.gotrue.auditToPostgres) return sql`audited as (select)`
   return sql`audited as (
@@ -79,6 +79,6 @@ export function auditing(
         'actor_name', case when jsonb_typeof(a.raw_user_meta_data->'full_name') = 'string'
           then a.raw_user_meta_data->>'full_name' end,
         'action', ${action}::text, 'log_type', ${logType}::text)), ${sqlNow(ctx)}, ''
-    from auth.users a join ${sql.ref(source)} on ${sql.ref(source)}.user_id = a.id
+    from auth.users a join ${source} f on f.user_id = a.id
   )`
 }

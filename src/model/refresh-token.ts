@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { type RawBuilder, sql } from 'kysely'
 import type { Tx } from '../base/context.ts'
 import { hmacSha256, sameSecret, sha256 } from '../base/crypto.ts'
@@ -68,7 +67,7 @@ function markOf(key: string, signed: Buffer): Buffer {
 }
 
 function sumOf(bytes: Buffer): Buffer {
-  return createHash('sha256').update(bytes).digest().subarray(0, form.sumLength)
+  return sha256(bytes).subarray(0, form.sumLength)
 }
 
 /** Seven bits a byte, the lowest first, as Go's `binary.PutUvarint`. */
@@ -83,7 +82,7 @@ function writeVarint(number: number): Buffer {
 }
 
 function readVarint(bytes: Buffer): number | null {
-  const number = [...bytes].reduceRight((sum, byte) => sum * 128 + (byte & 127), 0)
+  const number = bytes.reduceRight((sum, byte) => sum * 128 + (byte & 127), 0)
   const isWhole = bytes.every((byte, at) => byte >= 128 === at < bytes.length - 1)
   return isWhole && Number.isSafeInteger(number) ? number : null
 }
@@ -180,6 +179,9 @@ export async function renewCount(
   return { user, session, refreshToken, counter: row.counter }
 }
 
+const keyColumn = sql<string | null>`s.refresh_token_hmac_key`
+const refreshed = sql`refreshed`
+
 /**
  * The usual refresh, in one statement: the newest token of a session that is good moves the count on, records it, and
  * reads whose it is. Null where anything at all is not as usual, also where the key rests in an envelope.
@@ -191,7 +193,7 @@ export async function rotateNewest(
   if (ctx.config.gotrue.databaseEncryption) return null
   const now = sqlNow(ctx)
   // Hashes are compared, as `sameSecret` does: how long that takes says nothing of the mark.
-  const mark = sql`sha256(substring(${hmacSql(sql.ref('s.refresh_token_hmac_key'), token.signed)} for ${sql.lit(form.markLength)}))`
+  const mark = sql`sha256(substring(${hmacSql(keyColumn, token.signed)} for ${form.markLength}::int))`
   const { rows } = await sql<RefreshableRow & { key: string; counter: number }>`
     with rotated as (
       update auth.sessions s set refresh_token_counter = s.refresh_token_counter + 1,
@@ -204,7 +206,7 @@ export async function rotateNewest(
         and (u.banned_until is null or u.banned_until <= ${now}) and ${sessionEnded(ctx)} is null
       returning s.*),
     refreshed as (select user_id, id as session_id, null::text as application_id from rotated),
-    ${auditing(ctx, { action: 'token_refreshed', logType: 'token' }, 'refreshed')},
+    ${auditing(ctx, { action: 'token_refreshed', logType: 'token' }, refreshed)},
     ${recordingOf(ctx, 'session.refreshed', 'refreshed')}
     ${usersSql(
       sql`rotated s join auth.users u on u.id = s.user_id`,
