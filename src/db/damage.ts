@@ -49,7 +49,7 @@ const folders =
 const filesKept = 'database.files'
 
 /** Looks at the directory and changes nothing. `new` where there never was a database; throws `DamagedDirectory`. */
-export async function examine(directory: string): Promise<'new' | 'there'> {
+export async function examine(directory: string): Promise<'new' | 'closed' | 'crashed'> {
   const names = await readdir(directory)
   if (!names.includes('database')) {
     const backups = await listBackups(directory)
@@ -58,7 +58,8 @@ export async function examine(directory: string): Promise<'new' | 'there'> {
   }
   const findings = await findingsIn(`${directory}/database`, directory)
   if (findings.length > 0) throw await damaged(directory, findings)
-  return 'there'
+  const control = await readControlFile(`${directory}/database`)
+  return control?.wasShutDown ? 'closed' : 'crashed'
 }
 
 async function findingsIn(database: string, directory: string): Promise<string[]> {

@@ -24,6 +24,8 @@ export interface DurabilityOptions {
   delay: number
   /** Nothing of value is in the directory yet. */
   isFresh: boolean
+  /** Files that are on the disk as they are; Postgres would sync each of them after a crash, one by one. */
+  synced?: ReadonlySet<string>
   /** What makes files durable; tests look at it. */
   disk?: Disk
 }
@@ -37,13 +39,14 @@ const isLog = (path: string) => /\/pg_wal\/[0-9A-F]{24}$/.test(path)
 
 export async function durable(
   directory: string,
-  { delay, isFresh, disk = realDisk }: DurabilityOptions,
+  { delay, isFresh, synced = new Set(), disk = realDisk }: DurabilityOptions,
 ): Promise<Durability> {
   const { NodeFS } = await import('@electric-sql/pglite/nodefs')
   const { PGlite } = await import('@electric-sql/pglite')
   const filesystem = new NodeFS(directory)
   const waiting = new Set<string>()
   const underWay = new Set<string>()
+  const untouched = new Set(synced)
   let isOpening = true
   let failed = false
   let laidOut: Promise<unknown> = Promise.resolve()
@@ -60,7 +63,7 @@ export async function durable(
   function onSync(path: string, file: number): number {
     // Postgres goes on only if it believes that the disk has everything; after this it stops.
     if (failed) return inputOutputError
-    if (isOpening && isFresh) return 0
+    if (isOpening && (isFresh || untouched.has(path))) return 0
     if (delay > 0 && !isOpening && isLog(path)) {
       waiting.add(path)
       return 0
@@ -94,7 +97,8 @@ export async function durable(
   const init = filesystem.init.bind(filesystem)
   filesystem.init = async (engine, given) => {
     const made = await init(engine, given)
-    const hook = (module: object) => hookInto(module, onSync, logFirst)
+    const touch = (path: string) => untouched.delete(path)
+    const hook = (module: object) => hookInto(module, { onSync, logFirst, touch })
     return {
       emscriptenOpts: {
         ...made.emscriptenOpts,
@@ -115,6 +119,7 @@ export async function durable(
     ],
     begin() {
       isOpening = false
+      untouched.clear()
       if (isFresh) laidOut = syncTree(directory, disk).catch(() => {})
       if (delay === 0) return
       timer = setInterval(() => void sync().catch(() => {}), delay)
@@ -149,8 +154,11 @@ function syncFile(path: string, disk: Disk): void {
   }
 }
 
-/** Everything in a directory, and the names too. */
-export async function syncTree(directory: string, disk: Disk = realDisk): Promise<void> {
+/** Everything in a directory, and the names too. Returns the files. */
+export async function syncTree(
+  directory: string,
+  disk: Disk = realDisk,
+): Promise<ReadonlySet<string>> {
   const entries = await readdir(directory, { recursive: true, withFileTypes: true })
   const paths = entries
     .filter((entry) => entry.isFile() || entry.isDirectory())
@@ -164,6 +172,9 @@ export async function syncTree(directory: string, disk: Disk = realDisk): Promis
     }
   }
   await Promise.all(Array.from({ length: 4 }, work))
+  return new Set(
+    entries.filter((entry) => entry.isFile()).map((entry) => `${entry.parentPath}/${entry.name}`),
+  )
 }
 
 // The parts of Emscripten's file system that are used here; they are no part of PGlite's types.
@@ -185,28 +196,39 @@ interface NodeFileSystem {
 /** WASI's number for EIO. */
 const inputOutputError = 29
 
-function hookInto(
-  module: object,
-  onSync: (path: string, file: number) => number,
-  logFirst: () => void,
-): void {
+interface Hooks {
+  onSync(path: string, file: number): number
+  logFirst(): void
+  touch(path: string): void
+}
+
+function hookInto(module: object, { onSync, logFirst, touch }: Hooks): void {
   const { NODEFS } = module as { NODEFS?: NodeFileSystem }
   if (NODEFS === undefined) throw new Error('This version of PGlite has another file system')
   const { stream_ops: streams, node_ops: nodes, realPath } = NODEFS
   const onStream = { fsync: (stream: Stream) => onSync(realPath(stream.node), stream.nfd) }
   Object.assign(streams, onStream)
-  before(streams, 'write', (stream: Stream) => {
-    if (!isLog(realPath(stream.node))) logFirst()
-  })
-  before(streams, 'setattr', logFirst)
+  for (const name of ['write', 'setattr']) {
+    before(streams, name, (stream: Stream) => {
+      const path = realPath(stream.node)
+      touch(path)
+      if (!isLog(path)) logFirst()
+    })
+  }
+  for (const name of ['setattr', 'rename']) before(nodes, name, (node) => touch(realPath(node)))
+  before(nodes, 'rename', (_, folder: object, name: string) => touch(`${realPath(folder)}/${name}`))
   for (const name of ['setattr', 'unlink', 'rename', 'rmdir']) before(nodes, name, logFirst)
 }
 
-function before(operations: Operations, name: string, first: (stream: Stream) => void): void {
+function before<Parameters extends never[]>(
+  operations: Operations,
+  name: string,
+  first: (...parameters: Parameters) => void,
+): void {
   const then = operations[name]
   if (then === undefined) throw new Error(`This version of PGlite has no ${name}`)
   operations[name] = (...parameters) => {
-    first(parameters[0] as unknown as Stream)
+    first(...(parameters as Parameters))
     return then.apply(operations, parameters)
   }
 }

@@ -2,7 +2,7 @@ import { mkdir, open, rename } from 'node:fs/promises'
 import type { PGlite } from '@electric-sql/pglite'
 import { damaged, examine, keepFiles, missingFiles } from './damage.ts'
 import type { OpenDatabase } from './driver.ts'
-import { type Disk, type Durability, durable } from './durable.ts'
+import { type Disk, type Durability, durable, syncTree } from './durable.ts'
 import { lockDirectory } from './lock.ts'
 import { connectPGlite, loadEngine } from './pglite.ts'
 
@@ -31,11 +31,14 @@ export async function openPGliteDirectory(
   const lock = await lockDirectory(dataDir)
   try {
     const database = `${dataDir}/database`
-    const isFresh = (await examine(dataDir)) === 'new'
+    const state = await examine(dataDir)
+    const isFresh = state === 'new'
     if (isFresh) await layOut(database)
     const durability = await durable(database, {
       delay: syncDelay,
       isFresh,
+      // What the process before wrote may be in the system's memory only, and is about to be taken for written.
+      ...(state === 'crashed' ? { synced: await syncTree(database, disk) } : {}),
       ...(disk === undefined ? {} : { disk }),
     })
     const engine = await start(dataDir, durability)

@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
 import { sql } from 'kysely'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { migrate } from './migrate.ts'
@@ -73,41 +74,51 @@ test('a directory that cannot be opened is let go', async () => {
   )
 })
 
-test('what was acknowledged before kill -9 is there afterwards', async () => {
-  const script = `
+const kills = Number(process.env.SEKISHO_TEST_KILLS ?? 20)
+
+test(
+  'what was acknowledged before kill -9 is there afterwards, however often',
+  async () => {
+    const script = `
+    const { sql } = await import('kysely')
     const { openDatabase } = await import('${here('./open.ts')}')
     const { migrate } = await import('${here('./migrate.ts')}')
     const database = await openDatabase({ dataDir: ${JSON.stringify(dataDir)} })
     await migrate(database)
-    for (;;) {
+    for (let count = 0; ; count++) {
       const id = crypto.randomUUID()
       await database.db.transaction().execute(async (db) => {
         await db.insertInto('auth.users').values({ id }).execute()
         await db.insertInto('idp.profiles').values({ user_id: id, details: { filler: 'x'.repeat(3000) } }).execute()
       })
       console.log(id)
+      if (count % 25 === 24) sql\`checkpoint\`.execute(database.db).then(() => {}, () => {})
     }`
-  const acknowledged: string[] = []
-  for (let round = 1; round <= 2; round++) {
-    child = spawn(process.execPath, ['--input-type=module', '-e', script], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
-    const lines = createInterface({ input: child.stdout ?? process.stdin })
-    for await (const line of lines) {
-      acknowledged.push(line)
-      if (acknowledged.length === round * 300) child.kill('SIGKILL')
+    const acknowledged: string[] = []
+    for (let round = 1; round <= kills; round++) {
+      child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+        cwd: fileURLToPath(new URL('../..', import.meta.url)),
+      })
+      const wanted = acknowledged.length + 20 + ((round * 7) % 19)
+      const lines = createInterface({ input: child.stdout ?? process.stdin })
+      for await (const line of lines) {
+        acknowledged.push(line)
+        if (acknowledged.length === wanted) child.kill('SIGKILL')
+      }
+      if (child.signalCode === null) await once(child, 'exit')
     }
-    if (child.signalCode === null) await once(child, 'exit')
-  }
-  expect(acknowledged.length).toBeGreaterThanOrEqual(600)
+    expect(acknowledged.length).toBeGreaterThanOrEqual(20 * kills)
 
-  const database = await openDatabase({ dataDir })
-  const found = await database.db
-    .selectFrom('auth.users')
-    .innerJoin('idp.profiles', 'idp.profiles.user_id', 'auth.users.id')
-    .select('auth.users.id')
-    .execute()
-  const ids = new Set(found.map((user) => user.id))
-  expect(acknowledged.filter((id) => !ids.has(id))).toEqual([])
-  await database.close()
-})
+    const database = await openDatabase({ dataDir })
+    const found = await database.db
+      .selectFrom('auth.users')
+      .innerJoin('idp.profiles', 'idp.profiles.user_id', 'auth.users.id')
+      .select('auth.users.id')
+      .execute()
+    const ids = new Set(found.map((user) => user.id))
+    expect(acknowledged.filter((id) => !ids.has(id))).toEqual([])
+    await database.close()
+  },
+  30_000 + 15_000 * kills,
+)
