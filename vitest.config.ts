@@ -11,6 +11,7 @@ const unit = [
   'test/contract/oidc-rows.test.ts',
   'src/db/lock.test.ts',
   'bench/**/*.test.ts',
+  'test/faults/**/*.test.ts',
 ]
 const all = ['{src,test,authjs}/**/*.test.ts']
 // What a test installs has tests of its own.

@@ -1,0 +1,25 @@
+import { accountsLast, loggedDeeds, mailsAreAsked, refusalsHold, wholeRows } from './accounts.ts'
+import { answersInTime } from './answers.ts'
+import type { Check, Facts, Violation } from './facts.ts'
+import { fencesHold, sessionsLast } from './sessions.ts'
+import { countsGrow, oneChild, oneStep, takenOnce } from './tokens.ts'
+
+const checks: readonly Check[] = [
+  accountsLast,
+  sessionsLast,
+  takenOnce,
+  oneChild,
+  oneStep,
+  fencesHold,
+  wholeRows,
+  loggedDeeds,
+  refusalsHold,
+  answersInTime,
+  countsGrow,
+  mailsAreAsked,
+]
+
+/** Knows nothing of the server: what was asked, what was told, and what is there, must fit together. */
+export function check(facts: Facts): Violation[] {
+  return checks.flatMap((one) => one(facts))
+}

@@ -1,0 +1,249 @@
+import { TOTP } from 'otpauth'
+import type { GateSession, Person } from './people.ts'
+import type { Request } from './wire.ts'
+import {
+  type Answer,
+  type Done,
+  digests,
+  jsonOf,
+  type Order,
+  perform,
+  type World,
+} from './world.ts'
+
+// Each function is one request to /auth/v1.
+
+type Asked<T> = Promise<Done<T>>
+
+function post(path: string, body: unknown, bearer?: string): Request {
+  return {
+    method: 'POST',
+    path: `/auth/v1${path}`,
+    headers: {
+      'content-type': 'application/json',
+      ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }),
+    },
+    body: JSON.stringify(body),
+  }
+}
+
+/** The session of an answer that holds one. */
+function readSession(answer: Answer): ReturnType<Order<GateSession>['read']> {
+  const { access_token: accessToken, refresh_token: refreshToken } = jsonOf(answer.text)
+  if (typeof accessToken !== 'string' || typeof refreshToken !== 'string') return null
+  const { sub: user, session_id: id } = claimsOf(accessToken)
+  if (user === undefined || id === undefined) return null
+  const kind = /^[a-z0-9]{12}$/.test(refreshToken) ? 'row' : 'counted'
+  return {
+    value: { id, kind, refreshToken, accessToken },
+    got: { user, session: id, kind, ...digests({ child: refreshToken }) },
+  }
+}
+
+export function claimsOf(token: string): Record<string, string | undefined> {
+  const text = Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()
+  return jsonOf(text) as Record<string, string | undefined>
+}
+
+const done = (got: Record<string, string> = {}) => ({ value: null, got })
+
+export function signUpAnonymous(world: World, person: Person, node: number): Asked<GateSession> {
+  return perform(world, {
+    ...{ deed: 'sign-up-anonymous', person, node },
+    request: post('/signup', {}),
+    read: readSession,
+  })
+}
+
+export function signUp(world: World, person: Person, node: number, password: string): Asked<null> {
+  const { email } = person
+  return perform(world, {
+    ...{ deed: 'sign-up', person, node },
+    sent: { email: email ?? '', ...digests({ password }) },
+    request: post('/signup', { email, password }),
+    read: () => done(),
+  })
+}
+
+export function askCode(world: World, person: Person, node: number): Asked<null> {
+  const { email } = person
+  return perform(world, {
+    ...{ deed: 'ask-code', person, node, sent: { email: email ?? '' } },
+    request: post('/otp', { email, create_user: true }),
+    read: () => done(),
+  })
+}
+
+export function verifyCode(
+  world: World,
+  person: Person,
+  node: number,
+  { hash, type }: { hash: string; type: 'signup' | 'email' },
+): Asked<GateSession> {
+  return perform(world, {
+    ...{ deed: 'verify-code', person, node, sent: { type, ...digests({ once: hash }) } },
+    request: post('/verify', { type, token_hash: hash }),
+    read: readSession,
+  })
+}
+
+export function signIn(
+  world: World,
+  person: Person,
+  node: number,
+  password: string,
+): Asked<GateSession> {
+  return perform(world, {
+    ...{ deed: 'sign-in', person, node, sent: digests({ password }) },
+    request: post('/token?grant_type=password', { email: person.email, password }),
+    read: readSession,
+  })
+}
+
+/** An admin makes a link that signs somebody in; its token. */
+export function makeLink(world: World, person: Person, node: number): Asked<string> {
+  const { email } = person
+  return perform(world, {
+    ...{ deed: 'make-link', person, node, sent: { email: email ?? '' } },
+    request: post('/admin/generate_link', { type: 'magiclink', email }, world.serviceRoleKey),
+    read({ text }) {
+      const { hashed_token: token } = jsonOf(text)
+      return typeof token === 'string' ? { value: token, got: digests({ once: token }) } : null
+    },
+  })
+}
+
+export function useLink(
+  world: World,
+  person: Person,
+  node: number,
+  token: string,
+): Asked<GateSession> {
+  return perform(world, {
+    ...{ deed: 'use-link', person, node, sent: digests({ once: token }) },
+    request: post('/verify', { type: 'magiclink', token_hash: token }),
+    read: readSession,
+  })
+}
+
+export function refresh(
+  world: World,
+  person: Person,
+  node: number,
+  { id: session, kind, refreshToken }: Pick<GateSession, 'id' | 'kind' | 'refreshToken'>,
+): Asked<GateSession> {
+  return perform(world, {
+    ...{
+      deed: 'refresh',
+      person,
+      node,
+      sent: { kind, session, ...digests({ parent: refreshToken }) },
+    },
+    request: post('/token?grant_type=refresh_token', { refresh_token: refreshToken }),
+    read: readSession,
+  })
+}
+
+export function showUser(
+  world: World,
+  person: Person,
+  node: number,
+  { id: session, accessToken }: GateSession,
+): Asked<null> {
+  return perform(world, {
+    ...{ deed: 'user', person, node, sent: { session } },
+    request: {
+      method: 'GET',
+      path: '/auth/v1/user',
+      headers: { authorization: `Bearer ${accessToken}` },
+    },
+    read: ({ text }) => done({ user: String(jsonOf(text).id) }),
+  })
+}
+
+export function changePassword(
+  world: World,
+  person: Person,
+  node: number,
+  { session, password }: { session: GateSession; password: string },
+): Asked<null> {
+  const { method: _post, ...request } = post('/user', { password }, session.accessToken)
+  return perform(world, {
+    ...{ deed: 'change-password', person, node },
+    sent: { session: session.id, ...digests({ password }) },
+    request: { method: 'PUT', ...request },
+    read: () => done(),
+  })
+}
+
+export function signOut(
+  world: World,
+  person: Person,
+  node: number,
+  { session, scope }: { session: GateSession; scope: 'local' | 'global' | 'others' },
+): Asked<null> {
+  return perform(world, {
+    ...{ deed: 'sign-out', person, node, sent: { session: session.id, scope } },
+    request: post(`/logout?scope=${scope}`, {}, session.accessToken),
+    read: () => done(),
+  })
+}
+
+export interface Factor {
+  id: string
+  secret: string
+}
+
+export function enrolFactor(
+  world: World,
+  person: Person,
+  node: number,
+  { id: session, accessToken }: GateSession,
+): Asked<Factor> {
+  const body = { factor_type: 'totp', friendly_name: 'app' }
+  return perform(world, {
+    ...{ deed: 'enrol-factor', person, node, sent: { session } },
+    request: post('/factors', body, accessToken),
+    read({ text }) {
+      const { id, totp } = jsonOf(text) as { id?: string; totp?: { secret?: string } }
+      if (id === undefined || totp?.secret === undefined) return null
+      return { value: { id, secret: totp.secret }, got: { factor: id } }
+    },
+  })
+}
+
+export function challengeFactor(
+  world: World,
+  person: Person,
+  node: number,
+  { session, factor }: { session: GateSession; factor: Factor },
+): Asked<string> {
+  return perform(world, {
+    ...{ deed: 'challenge-factor', person, node, sent: { factor: factor.id } },
+    request: post(`/factors/${factor.id}/challenge`, {}, session.accessToken),
+    read({ text }) {
+      const { id } = jsonOf(text)
+      return typeof id === 'string' ? { value: id } : null
+    },
+  })
+}
+
+/** With the code that an app would show now. */
+export function verifyFactor(
+  world: World,
+  person: Person,
+  node: number,
+  { session, factor, challenge }: { session: GateSession; factor: Factor; challenge: string },
+): Asked<GateSession> {
+  const code = new TOTP({ secret: factor.secret }).generate()
+  return perform(world, {
+    ...{ deed: 'verify-factor', person, node },
+    sent: { factor: factor.id, session: session.id, ...digests({ once: `${challenge} ${code}` }) },
+    request: post(
+      `/factors/${factor.id}/verify`,
+      { challenge_id: challenge, code },
+      session.accessToken,
+    ),
+    read: readSession,
+  })
+}

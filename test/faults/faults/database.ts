@@ -1,0 +1,47 @@
+import type { Fault, Scene } from '../run.ts'
+
+/** Down for a moment, as long as it takes to come up again. */
+async function around(
+  { lab, inject, heal, hold }: Scene,
+  stop: () => Promise<void>,
+): Promise<void> {
+  inject()
+  await stop()
+  await hold(500)
+  await lab.primary().start()
+  heal()
+}
+
+export const restartedDatabase: Fault = {
+  name: 'restart-database',
+  what: 'Postgres is restarted, in turn fast and immediate',
+  rounds: 6,
+  disturb: (scene) =>
+    around(scene, () => scene.lab.primary().stop(scene.round % 2 === 0 ? 'fast' : 'immediate')),
+}
+
+export const killedDatabase: Fault = {
+  name: 'kill-database',
+  what: 'kill -9 of Postgres with all its processes; it recovers from its log',
+  rounds: 5,
+  disturb: (scene) => around(scene, () => scene.lab.primary().kill()),
+}
+
+export const failover: Fault = {
+  name: 'failover',
+  what: 'the way to the standby stalls, the primary dies by kill -9, the synchronous standby is promoted and takes over; then the same back again',
+  rounds: 2,
+  bounds: { graceMs: 15_000 },
+  async disturb({ lab, inject, heal, hold }) {
+    inject()
+    // What is acknowledged now, the standby has: who waits for it is never told that it is done.
+    await lab.relay.set('replication', { held: 'both' })
+    await hold(600)
+    await lab.primary().kill()
+    await lab.relay.set('replication', { held: 'nothing' })
+    await lab.relay.cut('replication')
+    await lab.promoteStandby()
+    heal()
+    await lab.renewStandby()
+  },
+}
