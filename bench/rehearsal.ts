@@ -56,12 +56,10 @@ export async function rehearse(
       const isReading = limits.some((limit) => limit.kind === 'pgbench' && limit.isReading)
       if (act === undefined) continue
       const statements = await record(act.operation, recordings)
-      replays.set(
-        name,
-        await prepareReplay({
-          ...{ server, source, name, isReading, clients: atOnce, recorded: statements },
-        }),
-      )
+      const replay = await prepareReplay({
+        ...{ server, source, name, isReading, clients: atOnce, recorded: statements },
+      })
+      if (replay !== null) replays.set(name, replay)
     }
     await onServer(server, `alter database ${world.name} reset synchronous_commit`)
   })

@@ -2,7 +2,6 @@
 const deeper: Record<string, string> = {
   authjs: './authjs.ts',
   flood: './flood.ts',
-  gotrue: './gotrue.ts',
   oidc: './oidc.ts',
 }
 

@@ -6,6 +6,8 @@ import { memoryMiB } from './measurement.ts'
 import type { Start } from './results.ts'
 import { onEmbedded, onPostgres, type World } from './world/world.ts'
 
+export const startNames = ['production', 'embedded-warm', 'embedded-fresh'] as const
+
 /** How long a start takes until the first 200, and what the process then needs while nobody asks. */
 export async function measureStarts(server: string, repeats: number): Promise<Start[]> {
   const production = await onPostgres(server, `sekisho_bench_start_${process.pid}`)
@@ -36,7 +38,7 @@ export async function measureStarts(server: string, repeats: number): Promise<St
 const settleMs = 2000
 
 async function measure(
-  name: string,
+  name: (typeof startNames)[number],
   title: string,
   repeats: number,
   worldOf: () => Promise<World>,

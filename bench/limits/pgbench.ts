@@ -35,10 +35,12 @@ export interface ReplayOptions {
   isReading: boolean
 }
 
-export async function prepareReplay(options: ReplayOptions): Promise<Replay> {
+/** Null where the requests said nothing to the database. */
+export async function prepareReplay(options: ReplayOptions): Promise<Replay | null> {
   const { server, source, name, recorded, clients, isReading } = options
   const perClient = Math.floor(recorded.length / clients)
   const [first = []] = recorded
+  if (first.length === 0) return null
   const table = `replay_${name.replaceAll('-', '_')}`
   const varying: Column[] = []
   const constants: string[] = []
@@ -170,7 +172,7 @@ export function paceOf(log: string): number {
   const from = ends[Math.floor(ends.length / 4)] ?? 0
   // Clients do not get on evenly: where the first ends early, the others still keep Postgres busy.
   const until = Math.max(Math.min(...lastOf.values()), ends[Math.floor(ends.length * 0.75)] ?? 0)
-  if (!(until > from)) throw new Error('pgbench did too little to be measured.')
+  if (ends.length === 0 || until <= from) throw new Error('pgbench did too little to be measured.')
   return ends.filter((time) => time > from && time <= until).length / (until - from)
 }
 
