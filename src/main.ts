@@ -147,7 +147,8 @@ function begin(
     }
     // The query is left out: it may hold codes and tokens.
     if (ctx.config.mode !== 'dev') {
-      const { method, path } = c.req
+      const { method } = c.req
+      const path = withoutSecrets(c.req.path)
       const tookMs = Math.round(performance.now() - began)
       ctx.log.info({ requestId, method, path, status: c.res.status, tookMs }, 'request')
     }
@@ -191,6 +192,13 @@ function routeOf(c: HonoContext): string {
 
 function isHandler({ method, path }: { method: string; path: string }): boolean {
   return method !== 'ALL' || !path.endsWith('*')
+}
+
+/** Somebody may put a token where an id belongs. What is as long as one is left out, unless it is an id of ours. */
+function withoutSecrets(path: string): string {
+  return path.replaceAll(/[^/]{20,}/g, (part) =>
+    /^[0-9a-f-]{36}$|^[a-z._-]+$/.test(part) ? part : '…',
+  )
 }
 
 /** Made here, unless the header that the operator has named says it, or a proxy that is believed. */

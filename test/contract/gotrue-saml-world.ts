@@ -75,7 +75,10 @@ export interface Statement {
 export const nameIdPersistent = 'urn:oasis:names:tc:SAML:2.0:nameid-format:persistent'
 const second = 1000
 
-export function statementOf(world: GotrueWorld, change: Partial<Statement> = {}): Statement {
+export function statementOf(
+  world: { ctx: { now(): Date } },
+  change: Partial<Statement> = {},
+): Statement {
   return {
     responseId: '_response',
     assertionId: '_assertion',

@@ -79,6 +79,21 @@ test('every line that a request logs has its id; the last one says how it went, 
   expect(JSON.stringify(lines)).not.toContain('a-secret')
 })
 
+test.each([
+  [
+    '/auth/v1/admin/users/3fa85f64-5717-4562-b3fc-2c963f66afa6',
+    '/auth/v1/admin/users/3fa85f64-5717-4562-b3fc-2c963f66afa6',
+  ],
+  ['/oidc/.well-known/openid-configuration', '/oidc/.well-known/openid-configuration'],
+  ['/verify/AO_omE_0AkTolVUbuKTMyOQATZ5bZ/x', '/verify/…/x'],
+  ['/verify/eyJhbGciOiJIUzI1NiJ9.e30.dBjftJeZ4CVP-mB92K27uhbUJU1p1r', '/verify/…'],
+])('%s is logged as %s', async (path, logged) => {
+  const made = await world()
+  const lines = keepLog(made)
+  await createApp({ ...made.ctx, config: { ...made.ctx.config, mode: 'start' } }).request(path)
+  expect(lines.at(-1)).toMatchObject({ message: 'request', path: logged })
+})
+
 /** From now on the world's log is kept here. */
 function keepLog(made: World): Record<string, unknown>[] {
   const lines: Record<string, unknown>[] = []
