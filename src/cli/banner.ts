@@ -1,5 +1,6 @@
 import { relative } from 'node:path'
 import type { Config } from '../base/config.ts'
+import { second } from '../base/time.ts'
 import { whereabouts } from './configuration.ts'
 import type { Ready } from './serve.ts'
 
@@ -25,11 +26,21 @@ export function banner(config: Config, ready: Ready): string {
 ${ignoredNote(config)}`
 }
 
-function dataOf({ databaseUrl, dataDir }: Config): string {
+function dataOf({ databaseUrl, dataDir, syncDelay }: Config): string {
   if (databaseUrl !== null) return `the database ${whereabouts(databaseUrl)}`
   const path = relative(process.cwd(), dataDir)
   const short = path.startsWith('..') ? dataDir : `./${path}`
-  return `${short}   embedded Postgres, for one process on this machine; set DATABASE_URL for a server of your own`
+  return `${short}   embedded Postgres, for one process on this machine; set DATABASE_URL for a server of your own
+             ${promise(syncDelay)}`
+}
+
+/** docs/embedded.md says it at length. */
+function promise(syncDelay: number): string {
+  const powerCut =
+    syncDelay === 0
+      ? 'nor does a power failure'
+      : `a power failure at most the last ${syncDelay / second} s`
+  return `a killed process loses nothing that was answered, ${powerCut}; backups: sekisho db backup`
 }
 
 function ignoredNote({ ignored }: Config): string {

@@ -50,7 +50,7 @@ async function ownPath({ dataDir }: Config): Promise<string> {
 
 /** `sekisho db verify` */
 export async function verifyFile(file: string, options: CommonOptions): Promise<void> {
-  const found = await verifyBackup(resolve(file))
+  const found = await verifyBackup(present(file))
   if (options.json) printJson({ file: resolve(file), ...found })
   else say(`${file} is whole: ${found.rows} rows of ${found.tables} tables.`)
 }
@@ -58,7 +58,7 @@ export async function verifyFile(file: string, options: CommonOptions): Promise<
 /** `sekisho db restore` */
 export async function restoreDatabase(file: string, options: CommonOptions): Promise<void> {
   const config = readForDatabase(options)
-  const path = resolve(file)
+  const path = present(file)
   await verifyBackup(path)
   const { databaseUrl } = config
   if (databaseUrl === null) return restoreDirectory(path, resolve(config.dataDir), options)
@@ -71,6 +71,11 @@ export async function restoreDatabase(file: string, options: CommonOptions): Pro
   } finally {
     await target.close()
   }
+}
+
+function present(file: string): string {
+  if (!existsSync(file)) throw ending('usage', `There is no file ${file}.`)
+  return resolve(file)
 }
 
 /** The new database is made beside the old one, which stays. */

@@ -20,6 +20,7 @@ import {
   listen,
 } from '../main.ts'
 import { applyFile } from './apply.ts'
+import { keepBackups } from './backups.ts'
 import { banner } from './banner.ts'
 import { open, openPatiently, readDevelopment, readProduction } from './configuration.ts'
 import { removeDoor, writeDoor } from './data-directory.ts'
@@ -66,7 +67,13 @@ export async function dev(options: ServeOptions): Promise<void> {
     endWith({
       database,
       drain: draining(readiness, config),
-      stops: [listening.close, keepHouse(ctx), () => mailsOut(ctx), hideInstruments],
+      stops: [
+        listening.close,
+        keepHouse(ctx),
+        () => mailsOut(ctx),
+        hideInstruments,
+        keepBackups(config, log),
+      ],
       last: () => removeDoor(config.dataDir),
     })
     const ready: Ready = {
