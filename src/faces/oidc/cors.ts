@@ -20,7 +20,8 @@ export const openToAll: MiddlewareHandler<OidcEnv> = async (c, next) => {
     return c.body(null, 204)
   }
   await next()
-  c.header('access-control-allow-origin', '*')
+  // Not by `c.header`: once there is an answer, that one makes a second of it, with its body read as a stream.
+  c.res.headers.set('access-control-allow-origin', '*')
 }
 
 /**
@@ -32,10 +33,11 @@ export const openToApplications: MiddlewareHandler<OidcEnv> = async (c, next) =>
   if (c.req.method === 'OPTIONS') return preflight(c, origin)
   await next()
   if (origin === undefined) return
-  c.header('vary', 'Origin', { append: true })
+  const { headers } = c.res
+  headers.append('vary', 'Origin')
   if (!(await isAllowed(c, origin))) return
-  c.header('access-control-allow-origin', origin)
-  c.header('access-control-expose-headers', 'WWW-Authenticate, Retry-After, DPoP-Nonce')
+  headers.set('access-control-allow-origin', origin)
+  headers.set('access-control-expose-headers', 'WWW-Authenticate, Retry-After, DPoP-Nonce')
 }
 
 async function preflight(c: Call, origin: string | undefined): Promise<Response> {
