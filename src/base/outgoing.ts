@@ -1,6 +1,6 @@
 import { type LookupAddress, type LookupOptions, lookup } from 'node:dns'
 import { BlockList, isIP } from 'node:net'
-import { Agent } from 'undici'
+import type { Agent } from 'undici'
 import type { Context } from './context.ts'
 import { second } from './time.ts'
 
@@ -41,7 +41,7 @@ export async function askOutside(
     // A redirect would lead past all that was checked.
     redirect: 'manual',
     signal: AbortSignal.timeout(timeout),
-    ...(!isTrusted(ctx, url) && { dispatcher: publicOnly }),
+    ...(!isTrusted(ctx, url) && { dispatcher: await publicOnly() }),
   }
   try {
     const answer = await ctx.fetch(url, init as RequestInit)
@@ -86,26 +86,32 @@ function hostOf({ hostname }: URL): string {
   return hostname.replace(/^\[|\]$/g, '')
 }
 
+let publicAgent: Agent | null = null
+
 /**
  * The check stands where the connection is made: a name that is looked up once to be checked and once more to be reached
- * may have moved between the two.
+ * may have moved between the two. The library is large, and read when somebody is asked.
  */
-const publicOnly = new Agent({
-  connect: {
-    lookup(host, options, done) {
-      lookup(host, { ...(options as LookupOptions), all: true }, (error, found) => {
-        if (error !== null) return done(error, [])
-        const outside = (found as LookupAddress[]).filter(
-          ({ address }) => !isPrivateAddress(address),
-        )
-        const [first] = outside
-        if (first === undefined) return done(new Error('The address is inside.'), [])
-        if (options.all) return done(null, outside)
-        return done(null, first.address, first.family)
-      })
+async function publicOnly(): Promise<Agent> {
+  const undici = await import('undici')
+  publicAgent ??= new undici.Agent({
+    connect: {
+      lookup(host, options, done) {
+        lookup(host, { ...(options as LookupOptions), all: true }, (error, found) => {
+          if (error !== null) return done(error, [])
+          const outside = (found as LookupAddress[]).filter(
+            ({ address }) => !isPrivateAddress(address),
+          )
+          const [first] = outside
+          if (first === undefined) return done(new Error('The address is inside.'), [])
+          if (options.all) return done(null, outside)
+          return done(null, first.address, first.family)
+        })
+      },
     },
-  },
-})
+  })
+  return publicAgent
+}
 
 /** IANA's special-purpose registries: all that is not the open network. */
 const inside = new BlockList()

@@ -1,4 +1,4 @@
-import { createTransport, type NodemailerError, type SendMailOptions } from 'nodemailer'
+import type { NodemailerError, SendMailOptions } from 'nodemailer'
 import { z } from 'zod'
 import { isHeaderSafe, isPlainAddress, readMailbox } from './address.ts'
 import { drawn, type EmailConnector, emailConnector, type Message } from './connector.ts'
@@ -174,6 +174,8 @@ function contentOf({ type, payload, content }: Message, config: SmtpConfig): Con
 }
 
 async function hand(mail: SendMailOptions, message: Message, config: SmtpConfig): Promise<void> {
+  // Most servers send by other ways, and all begin without having sent anything.
+  const { createTransport } = await import('nodemailer')
   const transport = createTransport({ ...connection(config), ...limits })
   const signal = AbortSignal.timeout(patience)
   try {

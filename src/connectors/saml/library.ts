@@ -1,4 +1,4 @@
-import { SAML, ValidateInResponseTo } from '@node-saml/node-saml'
+import type { SAML } from '@node-saml/node-saml'
 
 /** How we are known to identity providers. */
 export interface ServiceProvider {
@@ -25,9 +25,11 @@ interface Use {
 
 /**
  * The library, for one message. It signs, verifies and decrypts. What needs a clock, or a memory that all nodes share
- * (times, replays, which request was answered), it is told to leave to us.
+ * (times, replays, which request was answered), it is told to leave to us. It is read when the first message is there: it
+ * is large, and most installations get none.
  */
-export function libraryFor(own: ServiceProvider, use: Use): SAML {
+export async function libraryFor(own: ServiceProvider, use: Use): Promise<SAML> {
+  const { SAML, ValidateInResponseTo } = await import('@node-saml/node-saml')
   const { requestId, decryptionKey, entryPoint } = use
   return new SAML({
     issuer: own.entityId,
@@ -57,7 +59,7 @@ const nothingKept = {
 }
 
 /** Where a browser is sent with our signed request (bindings § 3.4). */
-export function requestUrl(
+export async function requestUrl(
   own: ServiceProvider,
   request: {
     id: string
@@ -66,7 +68,7 @@ export function requestUrl(
     relayState: string
   },
 ): Promise<string> {
-  const library = libraryFor(own, {
+  const library = await libraryFor(own, {
     certificates: own.certificates,
     entryPoint: request.redirectUrl,
     nameIdFormat: request.nameIdFormat,

@@ -197,7 +197,7 @@ async function signedAssertion(
   if (provider.certificates.length === 0) return null
   const keys = shape.isAssertionSigned === null ? own.decryptionKeys : [undefined]
   for (const decryptionKey of keys) {
-    const library = libraryFor(own, {
+    const library = await libraryFor(own, {
       certificates: provider.certificates,
       isResponseSigned: shape.isResponseSigned,
       isAssertionSigned: shape.isAssertionSigned ?? !shape.isResponseSigned,

@@ -12,7 +12,6 @@ import { answerRefreshed, answerSignedIn } from './carry.ts'
 import { refused, weaknessText } from './errors.ts'
 import { readBody, redirectOf } from './read.ts'
 import { idTokenBody, passwordBody, pkceBody, refreshBody } from './schema.ts'
-import { byWallet } from './web3.ts'
 
 /** `POST /token`, by its grant. */
 export async function token(c: HonoContext<Env>): Promise<Response> {
@@ -29,7 +28,8 @@ export async function token(c: HonoContext<Env>): Promise<Response> {
     case 'id_token':
       return byIdToken(c)
     case 'web3':
-      return byWallet(c)
+      // Its curves are large, and few servers know wallets.
+      return (await import('./web3.ts')).byWallet(c)
     default:
       throw refused('unsupported_grant_type', { code: 'invalid_credentials' })
   }
