@@ -66,11 +66,9 @@ export function namedIp(
 
 /** Whether who is connected to us is one of the proxies whose headers are believed. */
 export function isTrustedProxy(peer: string | null, trust: ProxyTrust): boolean {
-  const current = peer === null ? null : bareAddress(peer)
-  return (
-    current !== null &&
-    (trust.kind === 'hops' || (trust.kind === 'networks' && isIn(trust.list, current)))
-  )
+  if (trust.kind === 'nobody' || peer === null) return false
+  const current = bareAddress(peer)
+  return current !== null && (trust.kind === 'hops' || isIn(trust.list, current))
 }
 
 /**

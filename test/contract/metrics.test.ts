@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -7,7 +8,7 @@ import { createMetrics, type Metrics } from '../../src/base/metrics.ts'
 import { openInstruments, showInstruments } from '../../src/cli/instruments.ts'
 import { createApp } from '../../src/main.ts'
 import { freePort } from '../setup/free-port.ts'
-import { top } from '../walks/machine.ts'
+import { node, top } from '../walks/machine.ts'
 import { type World, world } from '../world.ts'
 
 /** A world whose server is measured. */
@@ -182,6 +183,20 @@ test('the port answers at /metrics, with the outbox and the pool, and nothing el
 test('where nobody asked for metrics or traces, nothing looks on', async () => {
   const { ctx } = await world()
   expect(await openInstruments(ctx.config, createLog('silent'))).toBe(null)
+})
+
+test('a server that nobody looks at has loaded neither metrics nor traces', () => {
+  const program = `
+    import { registerHooks } from 'node:module'
+    const loaded = []
+    registerHooks({ load: (url, context, next) => (loaded.push(url), next(url, context)) })
+    await import(${JSON.stringify(join(top, 'src/cli/serve.ts'))})
+    process.stdout.write(JSON.stringify(loaded.filter((url) => /pino|prom-client|opentelemetry/.test(url))))
+    process.exit()`
+  const printed = execFileSync(node, ['--input-type=module', '-e', program], { encoding: 'utf8' })
+  const loaded: string[] = JSON.parse(printed)
+  expect(loaded.some((url) => url.includes('/pino/'))).toBe(true)
+  expect(loaded.filter((url) => /prom-client|opentelemetry/.test(url))).toEqual([])
 })
 
 test('docs/operations.md has every metric, with its kind and its labels, and no other', () => {
