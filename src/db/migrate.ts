@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
+import { setTimeout as pause } from 'node:timers/promises'
 import { type Kysely, sql } from 'kysely'
 import { type OpenDatabase, withoutDeadline } from './driver.ts'
 import { noteGotrue } from './gotrue-version.ts'
@@ -53,7 +54,12 @@ export async function migrate(
     await alone(database.db, makeHistory)
     for (const migration of migrations) {
       if (isApplied(migration, known)) continue
-      const applied = await alone(database.db, (db) => apply(db, migration))
+      const before = done.warnings.length
+      const applied = await patiently(() => {
+        // What an earlier try warned of was undone with it.
+        done.warnings.length = before
+        return alone(database.db, (db) => apply(db, migration))
+      })
       if (applied === null) continue
       done.applied.push(migration.name)
       done.warnings.push(...applied.warnings)
@@ -71,8 +77,34 @@ function alone<T>(db: Kysely<Database>, work: (db: Kysely<Database>) => Promise<
     // The other nodes wait as long as the one that migrates takes.
     await sql`set local lock_timeout = 0`.execute(db)
     await sql`select pg_advisory_xact_lock(${lockNumber})`.execute(db)
+    // Whoever wants to read a table stands in line behind one who waits to change it.
+    await sql`set local lock_timeout = ${sql.lit(longestInLine)}`.execute(db)
     return work(db)
   })
+}
+
+/** Shorter than a request waits for a lock, so that nobody is turned away for our sake. */
+const longestInLine = 1000
+/** In which those who stood in line get what they came for. */
+const pauseBetween = 1000
+const longestPatience = 120_000
+
+/** Somebody's long transaction, or a backup, may hold a table: tries again and again, and leaves it alone in between. */
+async function patiently<T>(work: () => Promise<T>): Promise<T> {
+  const began = performance.now()
+  for (;;) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!isLocked(error) || performance.now() - began > longestPatience) throw error
+      await pause(pauseBetween)
+    }
+  }
+}
+
+function isLocked(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : null
+  return cause instanceof Error && 'code' in cause && cause.code === '55P03'
 }
 
 async function makeHistory(db: Kysely<Database>): Promise<void> {
