@@ -1,3 +1,4 @@
+import { networkOf } from '../base/client-ip.ts'
 import type { Context } from '../base/context.ts'
 import { Fault } from '../base/fault.ts'
 import { minute } from '../base/time.ts'
@@ -37,7 +38,7 @@ export async function authenticateApplication(
   }
   if (method === 'none') return application
   // By address, so that nobody can lock an application out from elsewhere.
-  const key = `client-secret:${id}:${ctx.client.ip ?? 'nowhere'}`
+  const key = `client-secret:${id}:${networkOf(ctx.client.ip)}`
   const wait = refusedFor(ctx, key)
   if (wait > 0) throw new Fault('over_request_rate_limit', { retryAfter: wait })
   if (await isProved(ctx, application, credentials)) return application

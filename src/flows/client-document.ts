@@ -1,3 +1,4 @@
+import { networkOf } from '../base/client-ip.ts'
 import type { Context } from '../base/context.ts'
 import { Fault } from '../base/fault.ts'
 import { askOutside } from '../base/outgoing.ts'
@@ -34,7 +35,7 @@ export async function meetApplication(ctx: Context, id: string | null): Promise<
   checkAddress(ctx, id)
   const known = await findApplication(ctx, id)
   if (known !== null && (await isFresh(ctx, known))) return
-  const taken = await take(ctx, `client-document:${ctx.client.ip ?? 'nowhere'}`, readings)
+  const taken = await take(ctx, `client-document:${networkOf(ctx.client.ip)}`, readings)
   if (!taken.allowed) throw new Fault('over_request_rate_limit', { retryAfter: taken.retryAfter })
   await readDocument(ctx, id)
 }

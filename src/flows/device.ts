@@ -1,3 +1,4 @@
+import { networkOf } from '../base/client-ip.ts'
 import { type Context, transaction } from '../base/context.ts'
 import { seal, secretOf, unseal } from '../base/crypto.ts'
 import { Fault } from '../base/fault.ts'
@@ -47,7 +48,7 @@ export async function startDevice(
   asked: { request: AuthorizationRequest; query: string; cnf: Confirmation | null },
 ): Promise<StartedDevice> {
   mayUse(application, 'urn:ietf:params:oauth:grant-type:device_code')
-  const taken = await take(ctx, `device:${ctx.client.ip ?? 'nowhere'}`, begun)
+  const taken = await take(ctx, `device:${networkOf(ctx.client.ip)}`, begun)
   if (!taken.allowed) throw new Fault('over_request_rate_limit', { retryAfter: taken.retryAfter })
   const { subject } = await checkDeviceRequest(ctx, application, asked.request)
   const { deviceCode, userCode } = await createDeviceCode(ctx, application.id, {
@@ -91,7 +92,7 @@ export async function enterUserCode(
 ): Promise<StartedInteraction> {
   const userCode = readUserCode(text)
   if (userCode === '') throw new Fault('user_code_wrong')
-  const taken = await take(ctx, `user-code:${ctx.client.ip ?? 'nowhere'}`, typed)
+  const taken = await take(ctx, `user-code:${networkOf(ctx.client.ip)}`, typed)
   if (!taken.allowed) throw new Fault('over_request_rate_limit', { retryAfter: taken.retryAfter })
   const device = userCode.length > 64 ? null : await findWaitingDevice(ctx, userCode)
   if (device === null) throw new Fault('user_code_wrong')

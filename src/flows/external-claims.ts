@@ -30,8 +30,9 @@ export function readExternal(
     throw new Fault('provider_failed', { provider, step: 'profile', why: 'no subject' })
   }
   const emails = profile.emails
-    .map((email) => ({ ...email, address: normalEmail(email.address.trim()) }))
+    .map((email) => ({ ...email, address: email.address.trim() }))
     .filter(({ address }) => isEmail(address))
+    .map((email) => ({ ...email, address: normalEmail(email.address) }))
   const email = emails.find(({ isPrimary }) => isPrimary) ?? emails.at(-1) ?? null
   if (email === null && !isEmailOptional) {
     throw new Fault('provider_failed', { provider, step: 'profile', why: 'no email' })

@@ -4,6 +4,7 @@ import { isUniqueViolation } from '../base/sql-error.ts'
 import { adminActor } from '../model/audit.ts'
 import { record } from '../model/event.ts'
 import { markInvited } from '../model/one-time-token.ts'
+import { emptyShell } from '../model/shell.ts'
 import { findUser, findUserByEmail, type Json, type User } from '../model/user.ts'
 import { type Approval, withApproval } from './hooks/new-user.ts'
 import { prepareMail, sendMails } from './mail-token.ts'
@@ -37,6 +38,8 @@ async function inviteOnce(ctx: Context, request: Invitation, approval: Approval)
         isByAdmin: true,
         approval,
       }))
+    // Whoever signed up with the address before has not proved it, and is not the one who is invited.
+    if (found !== null && found.phoneVerifiedAt === null) await emptyShell(ctx, account.id)
     await markInvited(ctx, account.id)
     await record(ctx, {
       type: 'user.invited',

@@ -28,10 +28,21 @@ export async function sendMagicLink(ctx: Context, request: LinkRequest): Promise
   if (!magicLinkEnabled) throw new Fault('email_provider_disabled', { at: 'magic-link' })
   const email = checkEmail(request.email)
   const found = await findUserByEmail(ctx, email)
-  const user = found?.emailVerifiedAt ? found : await signUpForLink(ctx, { ...request, email })
+  const user =
+    found !== null && (found.emailVerifiedAt || mayBeStrangers(found))
+      ? found
+      : await signUpForLink(ctx, { ...request, email })
   // They got the mail that confirms.
   if (user === null) return
   await mailToConfirmed(ctx, user, { letter: 'magicLink', challenge, redirectTo })
+}
+
+/**
+ * Nobody proved the address, and yet there is a password or somebody's identity: a link of this kind takes them away when it is
+ * used, where a confirmation would let whoever left them in.
+ */
+function mayBeStrangers({ passwordHash, identities }: User): boolean {
+  return passwordHash !== null || identities.some(({ provider }) => provider !== 'email')
 }
 
 /** Mails a link with which a new password can be chosen. An unknown address gets the same answer, as often. */

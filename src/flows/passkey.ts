@@ -1,3 +1,4 @@
+import { networkOf } from '../base/client-ip.ts'
 import { type Context, transaction } from '../base/context.ts'
 import { Fault } from '../base/fault.ts'
 import { minute } from '../base/time.ts'
@@ -159,7 +160,7 @@ function refuseStranger({ userId }: Passkey, userHandle: string | null | undefin
 
 /** Each page that is opened asks once, and a whole office may have one address. */
 export async function limitQuestions(ctx: Context): Promise<void> {
-  const taken = await take(ctx, `passkey:${ctx.client.ip ?? 'nowhere'}`, {
+  const taken = await take(ctx, `passkey:${networkOf(ctx.client.ip)}`, {
     limit: 300,
     window: 5 * minute,
   })

@@ -1,3 +1,4 @@
+import { networkOf } from '../base/client-ip.ts'
 import { type Context, type Tx, transaction } from '../base/context.ts'
 import { Fault } from '../base/fault.ts'
 import { isUniqueViolation } from '../base/sql-error.ts'
@@ -25,6 +26,7 @@ import {
 } from '../model/one-time-token.ts'
 import type { ProviderTokens } from '../model/provider-tokens.ts'
 import type { AuthenticationMethod } from '../model/session.ts'
+import { emptyShell } from '../model/shell.ts'
 import { auditActorOf, existingUser, type User, updateUser } from '../model/user.ts'
 import { admit, refuseBanned } from './admit.ts'
 import { announce } from './notices.ts'
@@ -82,7 +84,10 @@ export async function redeemLink(
 /** A hash is as guessable as the digits it is made of, so a client that guesses is slowed down. */
 async function limitMisses(ctx: Context): Promise<void> {
   if (ctx.client.ip === null) return
-  const taken = await take(ctx, `redeem-miss:${ctx.client.ip}`, { limit: 60, window: 5 * minute })
+  const taken = await take(ctx, `redeem-miss:${networkOf(ctx.client.ip)}`, {
+    limit: 60,
+    window: 5 * minute,
+  })
   if (!taken.allowed) throw new Fault('over_request_rate_limit', { retryAfter: taken.retryAfter })
 }
 
@@ -135,7 +140,7 @@ async function limitTries(ctx: Context, recipient: string): Promise<void> {
     { key: `redeem:${recipient}`, limit: 10, window: 15 * minute },
     ...(ctx.client.ip === null
       ? []
-      : [{ key: `redeem-ip:${ctx.client.ip}`, limit: 100, window: 5 * minute }]),
+      : [{ key: `redeem-ip:${networkOf(ctx.client.ip)}`, limit: 100, window: 5 * minute }]),
   ]
   for (const { key, ...bounds } of limits) {
     const taken = await take(ctx, key, bounds)
@@ -181,6 +186,8 @@ async function finishEmail(ctx: Tx, user: User, kind: TokenKind): Promise<Done> 
       return changeEmail(ctx, user)
     case 'recovery_token':
       if (user.emailVerifiedAt) return 'login'
+      // They asked for it, and not whoever signed up with their address: nothing of that one stays.
+      if (user.phoneVerifiedAt === null) await emptyShell(ctx, user.id)
       await confirmEmail(ctx, user)
       return 'told'
     default:

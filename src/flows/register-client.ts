@@ -1,4 +1,5 @@
 import { ZodError } from 'zod'
+import { networkOf } from '../base/client-ip.ts'
 import { actingAs, type Context, type Tx, transaction } from '../base/context.ts'
 import { sameSecret, sha256 } from '../base/crypto.ts'
 import { Fault } from '../base/fault.ts'
@@ -64,7 +65,7 @@ async function checkMayRegister(ctx: Context, token: string | null): Promise<voi
         sameSecret(sha256(token), sha256(ctx.config.registrationToken ?? '')),
       )
     case 'open':
-      await takeOne(ctx, `registration:${ctx.client.ip ?? 'nowhere'}`, perAddress)
+      await takeOne(ctx, `registration:${networkOf(ctx.client.ip)}`, perAddress)
       return takeOne(ctx, 'registration', altogether)
   }
 }
@@ -188,7 +189,7 @@ export async function refusing<T>(write: () => Promise<T>): Promise<T> {
 }
 
 async function countWrong(ctx: Context, isRight: () => Promise<boolean>): Promise<void> {
-  const key = `registration-token:${ctx.client.ip ?? 'nowhere'}`
+  const key = `registration-token:${networkOf(ctx.client.ip)}`
   const wait = refusedFor(ctx, key)
   if (wait > 0) throw new Fault('over_request_rate_limit', { retryAfter: wait })
   if (await isRight()) return

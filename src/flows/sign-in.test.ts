@@ -6,6 +6,7 @@ import { after, day, minute } from '../base/time.ts'
 import { listSessions } from '../model/session.ts'
 import { createUser, findUser, updateUser } from '../model/user.ts'
 import { signInWithPassword } from './sign-in.ts'
+import { finishVerification, startVerification } from './verify.ts'
 
 const credentials = { email: 'ANN@example.com', password: 'correct horse' }
 
@@ -106,4 +107,56 @@ test('whoever guesses passwords is stopped, and nobody else (L4)', async () => {
   await expect(signInWithPassword(elsewhere, credentials)).resolves.toBeDefined()
   pass(5 * minute)
   await expect(signInWithPassword(ctx, credentials)).resolves.toBeDefined()
+})
+
+test('of many guesses at once ten are told that they are wrong, and a right one behind them is a guess, too (C3)', async () => {
+  const { ctx, pass, events } = await withAnn()
+  const guesses = Array.from({ length: 40 }, (_, at) =>
+    signInWithPassword(ctx, { ...credentials, password: at === 39 ? 'correct horse' : `${at}` }),
+  )
+  const told = (await Promise.allSettled(guesses)).map((one) =>
+    one.status === 'rejected' ? one.reason.code : 'in',
+  )
+  expect(told.filter((code) => code === 'invalid_credentials').length).toBeLessThanOrEqual(10)
+  expect(told).not.toContain('in')
+  expect(await events()).not.toContain('user.signed-in')
+  pass(5 * minute)
+  await expect(signInWithPassword(ctx, credentials)).resolves.toBeDefined()
+})
+
+test('an owner whom strangers lock out comes in by a mailed code; a whole network is one stranger (K2, K5)', async () => {
+  const { ctx, mails } = await withAnn()
+  const from = (ip: string) => ({ ...ctx, client: { ...ctx.client, ip } })
+  for (let at = 0; at < 10; at += 1) {
+    const guess = signInWithPassword(from(`2001:db8::${at}:${at + 1}`), {
+      ...{ email: 'ann@example.com', password: 'wrong' },
+    })
+    await expect(guess).rejects.toMatchObject({ code: 'invalid_credentials' })
+  }
+  for (const password of ['wrong', credentials.password]) {
+    const next = signInWithPassword(from('2001:0DB8:0:0:ffff::1'), { ...credentials, password })
+    await expect(next).rejects.toMatchObject({ code: 'over_request_rate_limit' })
+  }
+  await expect(signInWithPassword(from('2001:db8:0:1::1'), credentials)).resolves.toBeDefined()
+  for (let at = 0; at < 9; at += 1) {
+    for (let time = 0; time < 10; time += 1) {
+      await signInWithPassword(from(`192.0.2.${at}`), {
+        ...{ email: 'ann@example.com', password: 'wrong' },
+      }).catch(() => {})
+    }
+  }
+  await expect(
+    signInWithPassword(from('198.51.100.7'), { email: 'ann@example.com', password: 'wrong' }),
+  ).rejects.toMatchObject({ code: 'over_request_rate_limit' })
+  // A hundred in an hour lock the password, and nothing but the password.
+  await expect(signInWithPassword(from('198.51.100.8'), credentials)).rejects.toMatchObject({
+    code: 'over_request_rate_limit',
+  })
+  const id = await startVerification(from('198.51.100.8'), {
+    ...{ email: 'ann@example.com', purpose: 'sign-in', language: 'en', strangers: 'send' },
+    application: { name: 'Bookstore' },
+  })
+  const code = String((await mails('ann@example.com'))[0]?.code)
+  const proof = await finishVerification(ctx, id, { code, purpose: 'sign-in' })
+  expect(proof.recipient).toBe('ann@example.com')
 })

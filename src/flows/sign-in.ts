@@ -1,3 +1,4 @@
+import { networkOf } from '../base/client-ip.ts'
 import { type Context, transaction } from '../base/context.ts'
 import { Fault } from '../base/fault.ts'
 import {
@@ -50,6 +51,8 @@ export async function signInWithPassword(
   // An unknown address costs as much time as a wrong password.
   const hash = passwordHashOf(ctx, user)
   const matches = await passwordMatches(ctx, password, hash)
+  // Of many guesses at once those count that came before: a right one behind them is a guess, too.
+  refuseGuesser(ctx, identifier)
   const known = hash === null ? null : user
   if (known !== null) refuseBanned(ctx, known)
   if (known === null || !matches) await countGuess(ctx, identifier)
@@ -78,7 +81,7 @@ export async function signInWithPassword(
  */
 function limitsOf(ctx: Context, identifier: string) {
   return [
-    { key: `password:${identifier}:${ctx.client.ip ?? 'nowhere'}`, limit: 10, window: 5 * minute },
+    { key: `password:${identifier}:${networkOf(ctx.client.ip)}`, limit: 10, window: 5 * minute },
     { key: `password:${identifier}`, limit: 100, window: 1 * hour },
   ]
 }

@@ -1,3 +1,4 @@
+import { networkOf } from '../base/client-ip.ts'
 import { type Context, transaction } from '../base/context.ts'
 import { Fault } from '../base/fault.ts'
 import { minute } from '../base/time.ts'
@@ -95,7 +96,7 @@ export async function startVerification(
 /** One address gets at most five mails in ten minutes, one client asks for at most thirty. */
 async function limitSending(ctx: Context, email: string): Promise<void> {
   await limitSendingTo(ctx, email)
-  if (ctx.client.ip !== null) await limit(ctx, `send-ip:${ctx.client.ip}`, 30)
+  if (ctx.client.ip !== null) await limit(ctx, `send-ip:${networkOf(ctx.client.ip)}`, 30)
 }
 
 /** The first half of it, for whoever asks in the name of all its users. */

@@ -126,7 +126,8 @@ export async function findUserByUsername(ctx: Tx, username: string): Promise<Use
 
 /** The form in which an e-mail address is stored and compared. */
 export function normalEmail(email: string): string {
-  return email.toLowerCase()
+  // The Kelvin sign and the dotted İ would become letters of somebody else's address.
+  return email.replace(/[^\u0130\u212a]+/g, (part) => part.toLowerCase())
 }
 
 // GoTrue's form: no dot is needed in the domain, nothing outside ASCII is allowed.

@@ -1,4 +1,5 @@
 import type { Context as HonoContext } from 'hono'
+import { networkOf } from '../../base/client-ip.ts'
 import type { Context } from '../../base/context.ts'
 import { Fault } from '../../base/fault.ts'
 import type { Env } from '../../base/http.ts'
@@ -88,8 +89,11 @@ export async function limit(c: HonoContext<Env>, bucket: Bucket): Promise<void> 
 
 function placeOf(c: HonoContext<Env>): string | null {
   const { gotrue } = c.get('ctx').config
-  if (gotrue.sbForwardedFor && c.req.header('sb-forwarded-for')) return c.get('ctx').client.ip
+  if (gotrue.sbForwardedFor && c.req.header('sb-forwarded-for')) {
+    return networkOf(c.get('ctx').client.ip)
+  }
   if (gotrue.rateLimitHeader === null) return null
   const [first = ''] = (c.req.header(gotrue.rateLimitHeader) ?? '').split(',')
-  return first.trim().slice(0, 200) || null
+  const place = first.trim().slice(0, 200)
+  return place === '' ? null : networkOf(place)
 }
