@@ -2,6 +2,7 @@
 const deeper: Record<string, string> = {
   authjs: './authjs.ts',
   flood: './flood.ts',
+  observers: './observers.ts',
   oidc: './oidc.ts',
 }
 
