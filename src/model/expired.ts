@@ -34,7 +34,8 @@ const dead: readonly Dead[] = [
     'idp.grants',
     'created_at',
     1 * day,
-    sql` and row.session_id is null and not exists (select from idp.tokens t where t.grant_id = row.id)`,
+    // Looked for by its index: without the offset Postgres may rather read all tokens, and join.
+    sql` and row.session_id is null and not exists (select from idp.tokens t where t.grant_id = row.id offset 0)`,
   ),
   olderThan('idp.limits', 'resets_at', 0),
   olderThan('idp.pushed_requests', 'expires_at', 0),
@@ -83,14 +84,15 @@ const scattered: readonly Omit<Dead, 'by'>[] = [
     isDead: (
       ctx,
     ) => sql`row.created_at < ${sqlAfter(ctx, -1 * day)} and row.refresh_token_hmac_key is null
-      and not exists (select from auth.refresh_tokens r where r.session_id = row.id)
-      and not exists (select from idp.session_tokens t where t.session_id = row.id)
-      and not exists (select from idp.grants g join idp.tokens k on k.grant_id = g.id where g.session_id = row.id)`,
+      and not exists (select from auth.refresh_tokens r where r.session_id = row.id offset 0)
+      and not exists (select from idp.session_tokens t where t.session_id = row.id offset 0)
+      and not exists (select from idp.grants g join idp.tokens k on k.grant_id = g.id where g.session_id = row.id offset 0)`,
   },
 ]
 
 /** So many rows are looked at in one step of a walk, and so many steps are made in a round. */
 const stretch = 1000
+const endUuid = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
 const mostSteps = 100
 
 /** How many rows of each table went. */
@@ -148,26 +150,26 @@ async function deleteBatch(ctx: Tx, { table, isDead, by, batch }: Dead): Promise
 
 /** Looks at the next stretch, which ends sooner where there is enough to delete; after the last, the walk begins anew. */
 async function walkOn(ctx: Tx, { table, isDead, batch }: Dead): Promise<Step> {
-  const { rows } = await sql<{ gone: number; has_more: boolean }>`
-    with stretch as (
-      select t.id from ${sql.table(table)} t
-      where t.id > coalesce((select w.after from idp.walks w where w.name = ${table}), ${nilUuid}::uuid)
-      order by t.id limit ${stretch}),
-    found as (
-      select row.id from ${sql.table(table)} as row join stretch s on s.id = row.id where ${isDead(ctx)}
-      order by row.id limit ${batch} for update of row skip locked),
-    gone as (delete from ${sql.table(table)} where id in (select id from found) returning id),
-    stop as (
-      select case
-        when (select count(*) from found) >= ${batch} then (select id from found order by id desc limit 1)
-        when (select count(*) from stretch) >= ${stretch} then (select id from stretch order by id desc limit 1)
-      end as after),
-    moved as (
-      insert into idp.walks (name, after) select ${table}, coalesce(stop.after, ${nilUuid}::uuid) from stop
-      on conflict (name) do update set after = excluded.after)
-    select (select count(*)::int from gone) as gone, (select after is not null from stop) as has_more`.execute(
+  const { rows: places } = await sql<{ after: string; edge: string | null }>`
+    with start as (
+      select coalesce((select after from idp.walks where name = ${table}), ${nilUuid}::uuid) as after)
+    select after, (select t.id from ${sql.table(table)} t where t.id > start.after
+      order by t.id offset ${stretch - 1} limit 1) as edge
+    from start`.execute(ctx.db)
+  const { after = nilUuid, edge = null } = places[0] ?? {}
+  const { rows } = await sql<{ gone: number; last: string | null }>`
+    with found as (
+      select row.id from ${sql.table(table)} as row
+      where row.id > ${after}::uuid and row.id <= ${edge ?? endUuid}::uuid and ${isDead(ctx)}
+      order by row.id limit ${batch} for update skip locked),
+    gone as (delete from ${sql.table(table)} where id = any (array(select id from found)))
+    select count(*)::int as gone, (select id from found order by id desc limit 1) as last from found`.execute(
     ctx.db,
   )
-  const [row] = rows
-  return { gone: row?.gone ?? 0, hasMore: row?.has_more ?? false }
+  const { gone = 0, last = null } = rows[0] ?? {}
+  const stop = gone < batch ? edge : last
+  await sql`
+    insert into idp.walks (name, after) values (${table}, ${stop ?? nilUuid})
+    on conflict (name) do update set after = excluded.after`.execute(ctx.db)
+  return { gone, hasMore: stop !== null }
 }

@@ -313,10 +313,11 @@ export async function listUsers(
       : sql` and (u.email like ${pattern} or u.raw_user_meta_data->>'full_name' ilike ${pattern})`
   }`
   const direction = page.order === 'asc' ? sql`asc` : sql`desc`
-  const { rows } = await sql<UserRow>`${usersSql()} where ${where}
-    order by u.created_at ${direction}, u.id ${direction} limit ${page.limit} offset ${page.offset}`.execute(
-    ctx.db,
-  )
+  const order = sql`order by u.created_at ${direction}, u.id ${direction}`
+  // Who is on the page is found before anybody is read whole: else all that come before it would be, too.
+  const onPage = sql`(select u.id from auth.users u where ${where} ${order} limit ${page.limit} offset ${page.offset}) page
+    join auth.users u on u.id = page.id`
+  const { rows } = await sql<UserRow>`${usersSql(onPage)} ${order}`.execute(ctx.db)
   const counted = await sql<{
     total: number
   }>`select count(*)::int as total from auth.users u where ${where}`.execute(ctx.db)
