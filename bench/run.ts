@@ -2,7 +2,11 @@
 const deeper: Record<string, string> = {
   authjs: './authjs.ts',
   flood: './flood.ts',
+<<<<<<< Updated upstream
   observers: './observers.ts',
+=======
+  growth: './growth.ts',
+>>>>>>> Stashed changes
   oidc: './oidc.ts',
 }
 
