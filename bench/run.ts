@@ -2,11 +2,8 @@
 const deeper: Record<string, string> = {
   authjs: './authjs.ts',
   flood: './flood.ts',
-<<<<<<< Updated upstream
-  observers: './observers.ts',
-=======
   growth: './growth.ts',
->>>>>>> Stashed changes
+  observers: './observers.ts',
   oidc: './oidc.ts',
 }
 
