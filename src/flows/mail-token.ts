@@ -2,6 +2,7 @@ import type { Context, Tx } from '../base/context.ts'
 import { Fault, isFault } from '../base/fault.ts'
 import type { Value } from '../base/go-template.ts'
 import { minute, second } from '../base/time.ts'
+import { asFault } from '../base/unavailable.ts'
 import type { MessageContent } from '../connectors/index.ts'
 import {
   dropTokens,
@@ -193,7 +194,8 @@ async function sendOrDrop(ctx: Context, mails: readonly PreparedMail[]): Promise
     }
     const [first] = mails
     if (isByHook && first !== undefined) await handToHook(ctx, first)
-  } catch (error) {
+  } catch (thrown) {
+    const error = asFault(thrown)
     for (const { userId, together } of mails) await dropTokens(ctx, userId, together)
     if (isFault(error, ...passedOn)) throw error
     throw new Fault('connector_failed', { letter: mails[0]?.letter }, { cause: error })
@@ -206,6 +208,7 @@ const passedOn = [
   'email_address_invalid',
   'hook_refused',
   'hook_failed',
+  'unavailable',
 ] as const
 
 /**
