@@ -1,6 +1,12 @@
+import { enableCompileCache } from 'node:module'
+import { fileURLToPath } from 'node:url'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { exitCodes } from './cli/ending.ts'
 import { version } from './cli/version.ts'
+
+// What was compiled for the last start serves the next one: it is ready in half the time. Whoever may write there may
+// write this program as well; where nobody may, nothing is kept.
+enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/sekisho', import.meta.url)))
 
 // Each command imports what it needs when it runs, so that `--help` does not wait for a database engine.
 const servers = () => import('./cli/serve.ts')
@@ -125,6 +131,10 @@ common(program.command('apply <file>'))
     'make applications, connectors, settings and users as a JSON file declares them (- for standard input)',
   )
   .action(async (file, options) => (await commands()).apply(file, options))
+
+common(program.command('doctor'))
+  .description('look at settings, database, keys, address and mail, and say what to do')
+  .action(async (options) => (await import('./cli/doctor.ts')).doctor(options))
 
 const db = program.command('db').description('the database: backups, and the move to another one')
 common(db.command('backup [file]'))

@@ -61,6 +61,35 @@ export function readForDatabase({ dataDir }: ServerFlags): Config {
   return read({ mode: 'dev', flags: dataDir === undefined ? {} : { dataDir } })
 }
 
+/** As a server would read it, with what is wrong beside it; null where nothing can be made of it. */
+export function readForDoctor(flags: ServerFlags): {
+  config: Config | null
+  problems: readonly string[]
+} {
+  const guess = attempt(() => read({ mode: 'dev', flags }))
+  if (guess.config === null) return guess
+  const dataDir = resolve(guess.config.dataDir)
+  const stored = storedSecret(dataDir)
+  const isProduction = guess.config.databaseUrl !== null
+  const asServer = attempt(() =>
+    read({
+      mode: isProduction ? 'start' : 'dev',
+      flags: { ...flags, dataDir },
+      ...(stored === null || isProduction ? {} : { storedSecret: stored }),
+    }),
+  )
+  return { config: asServer.config ?? guess.config, problems: asServer.problems }
+}
+
+function attempt(work: () => Config): { config: Config | null; problems: readonly string[] } {
+  try {
+    return { config: work(), problems: [] }
+  } catch (error) {
+    if (error instanceof ConfigError) return { config: null, problems: error.problems }
+    throw error
+  }
+}
+
 /** The database of a configuration. A host that cannot be reached is no bug of ours. */
 export async function open(config: Config): Promise<OpenDatabase> {
   if (config.databaseUrl === null) {

@@ -143,10 +143,10 @@ export async function copyDatabase(options: CopyOptions): Promise<void> {
  * The database as it is now. Of the embedded one that is a copy, made file by file: a server that runs on it goes on, and
  * need not be asked.
  */
-async function withSource(
+export async function withSource<T>(
   config: Config,
-  work: (source: OpenDatabase) => Promise<void>,
-): Promise<void> {
+  work: (source: OpenDatabase) => Promise<T>,
+): Promise<T> {
   const { databaseUrl } = config
   const dataDir = resolve(config.dataDir)
   if (databaseUrl !== null) {
@@ -169,7 +169,7 @@ async function withSource(
   try {
     await copyDirectory(dataDir, copy)
     const source = await openDatabase({ dataDir: copy, isThrowaway: true })
-    await work(source).finally(() => source.close())
+    return await work(source).finally(() => source.close())
   } finally {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, interrupted)
     remove()

@@ -66,6 +66,11 @@ export function listKeys(ctx: Tx, purpose: KeyPurpose): Promise<Key[]> {
   })
 }
 
+/** Those that are there, where none is to be made. */
+export function findKeys(ctx: Tx, purpose: KeyPurpose): Promise<Key[]> {
+  return readKeys(ctx, purpose)
+}
+
 /** After a change on this node; the others read theirs anew within five seconds. */
 export function forgetKeys(ctx: Tx, purpose: KeyPurpose): void {
   ctx.cache.forget(cacheKey(purpose))
