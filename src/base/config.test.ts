@@ -33,6 +33,49 @@ test('development needs nothing', () => {
   })
 })
 
+test('metrics and traces are off, until somebody asks by a name of ours, of OpenTelemetry or of GoTrue', () => {
+  const read = (environment: Record<string, string>) => {
+    const { metricsPort, metricsHost, tracing } = readConfig({
+      mode: 'dev',
+      environment,
+      storedSecret: secret,
+    })
+    return { metricsPort, metricsHost, address: tracing?.address }
+  }
+  const off = { metricsPort: 0, metricsHost: '127.0.0.1', address: undefined }
+  expect(read({})).toEqual(off)
+  expect(read({ SEKISHO_METRICS_PORT: '9000' })).toEqual({ ...off, metricsPort: 9000 })
+  expect(read({ OTEL_EXPORTER_PROMETHEUS_PORT: '9000' })).toEqual(off)
+  expect(read({ GOTRUE_METRICS_ENABLED: 'true' })).toEqual({ ...off, metricsPort: 9464 })
+  expect(
+    read({
+      GOTRUE_METRICS_ENABLED: 'true',
+      OTEL_EXPORTER_PROMETHEUS_PORT: '9100',
+      OTEL_EXPORTER_PROMETHEUS_HOST: '0.0.0.0',
+    }),
+  ).toEqual({ ...off, metricsPort: 9100, metricsHost: '0.0.0.0' })
+  const traces = 'http://localhost:4318/v1/traces'
+  expect(read({ GOTRUE_TRACING_ENABLED: 'true' })).toEqual({ ...off, address: traces })
+  expect(read({ OTEL_TRACES_EXPORTER: 'otlp' })).toEqual({ ...off, address: traces })
+  expect(read({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4318/' })).toEqual({
+    ...off,
+    address: 'http://c:4318/v1/traces',
+  })
+  const clash = { SEKISHO_METRICS_PORT: '3001' }
+  expect(problemsOf(() => read(clash))).toEqual([
+    'SEKISHO_METRICS_PORT must be another port than PORT and SEKISHO_GOTRUE_PORT.',
+  ])
+})
+
+test("a log level is one of ours or GoTrue's", () => {
+  const level = (SEKISHO_LOG_LEVEL: string) =>
+    readConfig({ mode: 'dev', environment: { SEKISHO_LOG_LEVEL }, storedSecret: secret }).logLevel
+  expect(['debug', 'WARNING', 'panic', ''].map(level)).toEqual(['debug', 'warn', 'fatal', 'info'])
+  expect(problemsOf(() => level('loud'))).toEqual([
+    'SEKISHO_LOG_LEVEL must be one of trace, debug, info, warn, error, fatal, silent.',
+  ])
+})
+
 test('production says all that is missing at once', () => {
   const problems = problemsOf(() => readConfig({ mode: 'start', environment: {} }))
   expect(problems.map((problem) => problem.split(' ')[0])).toEqual([

@@ -12,6 +12,8 @@ export interface Metrics {
   queried(route: string, statements: { count: number; milliseconds: number }): void
   /** Each statement alone. */
   stated(statement: { milliseconds: number; failed: boolean }): void
+  /** A message to somebody, and whether the connector took it. */
+  messaged(connector: string, outcome: 'sent' | 'failed'): void
   /** All of it, in Prometheus's text format. */
   text(sources: MetricSources): Promise<string>
   readonly contentType: string
@@ -61,6 +63,12 @@ export function createMetrics(): Metrics {
     help: 'Statements that the database refused or did not answer.',
     registers,
   })
+  const messages = new Counter({
+    name: 'sekisho_messages_total',
+    help: 'Mails and text messages, by connector, and whether it took them.',
+    labelNames: ['connector', 'outcome'],
+    registers,
+  })
   const readings = figures.map(({ read, type, labels, ...named }) => {
     const Kind = type === 'counter' ? Counter : Gauge
     const metric = new Kind({ ...named, labelNames: labels, registers })
@@ -90,6 +98,9 @@ export function createMetrics(): Metrics {
     stated({ milliseconds, failed }) {
       eachStatement.observe(milliseconds / 1000)
       if (failed) failedStatements.inc()
+    },
+    messaged(connector, outcome) {
+      messages.inc({ connector, outcome })
     },
     async text(sources) {
       const outbox = await sources.outbox()

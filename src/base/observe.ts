@@ -78,6 +78,23 @@ export function observeRequest(
   }
 }
 
+/** A message on its way out, by the connector that sends it. To whom, and what, is not told. */
+export async function observeSending<T>(
+  { observer, trace }: Pick<Context, 'observer' | 'trace'>,
+  connectorId: string,
+  send: () => Promise<T>,
+): Promise<T> {
+  if (observer === null) return send()
+  let outcome: 'sent' | 'failed' = 'failed'
+  try {
+    const answer = await (trace === null ? send() : trace.within(`send ${connectorId}`, send))
+    outcome = 'sent'
+    return answer
+  } finally {
+    observer.metrics?.messaged(connectorId, outcome)
+  }
+}
+
 /** The route of what no request asked for. */
 const noRoute = '(background)'
 

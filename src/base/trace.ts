@@ -18,6 +18,8 @@ export interface Trace {
   readonly traceId: string
   /** For who is asked on behalf of this request (W3C Trace Context). */
   readonly traceparent: string
+  /** A part of the request's work that is worth a name; it fails where the work throws. */
+  within<T>(name: string, work: () => Promise<T>): Promise<T>
 }
 
 export interface Tracing {
@@ -43,7 +45,12 @@ export function createTracing(tracer: Tracer, close: () => Promise<void>): Traci
       const span = startRequest(tracer, arrival)
       const parents = trace.setSpan(ROOT_CONTEXT, span)
       return {
-        trace: { traceId: span.spanContext().traceId, traceparent: traceparentOf(span) },
+        trace: {
+          traceId: span.spanContext().traceId,
+          traceparent: traceparentOf(span),
+          within: (name, work) =>
+            during(tracer.startSpan(name, { kind: SpanKind.CLIENT }, parents), work),
+        },
         statement(statement) {
           if (span.isRecording() || span.spanContext().traceFlags === TraceFlags.SAMPLED) {
             recordStatement(tracer, statement, nameOf(statement.sql), parents)
@@ -133,18 +140,25 @@ function tracedFetch(inner: Fetch, tracer: Tracer, parents: Parents): Fetch {
       },
       parents,
     )
-    try {
+    return during(span, async () => {
       const answer = await inner(input, withTraceparent(init, span))
       span.setAttribute('http.response.status_code', answer.status)
       if (answer.status >= 400) span.setStatus({ code: SpanStatusCode.ERROR })
       return answer
-    } catch (error) {
-      span.setAttribute('error.type', error instanceof Error ? error.name : 'unknown')
-      span.setStatus({ code: SpanStatusCode.ERROR })
-      throw error
-    } finally {
-      span.end()
-    }
+    })
+  }
+}
+
+/** An error's text may hold what was sent, so only its name is told. */
+async function during<T>(span: Span, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    span.setAttribute('error.type', error instanceof Error ? error.name : 'unknown')
+    span.setStatus({ code: SpanStatusCode.ERROR })
+    throw error
+  } finally {
+    span.end()
   }
 }
 

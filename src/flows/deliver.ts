@@ -1,5 +1,6 @@
 import type { Context } from '../base/context.ts'
 import { Fault } from '../base/fault.ts'
+import { observeSending } from '../base/observe.ts'
 import {
   type EmailConnector,
   findConnector,
@@ -32,7 +33,9 @@ export async function deliver(ctx: Context, outgoing: Outgoing): Promise<void> {
   if (way === 'mailbox') return keep(ctx, outgoing)
   const { connector, config, isOurs } = way
   const content = rendered || isOurs ? { content: fallback } : {}
-  await connector.send({ ...message, ...content }, config, ctx)
+  await observeSending(ctx, connector.id, () =>
+    connector.send({ ...message, ...content }, config, ctx),
+  )
   if (ctx.config.gotrue.smtpLogging) ctx.log.info({ to: message.to, type: header }, 'mail sent')
 }
 

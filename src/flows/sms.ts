@@ -1,6 +1,7 @@
 import type { Context, Tx } from '../base/context.ts'
 import { Fault, isFault } from '../base/fault.ts'
 import { renderTemplate } from '../base/go-template.ts'
+import { observeSending } from '../base/observe.ts'
 import {
   findConnector,
   type MessageType,
@@ -182,7 +183,9 @@ export async function sendText(ctx: Context, way: SmsWay, text: OutgoingText): P
       })
       return ''
     case 'connector':
-      return way.connector.send({ to, type, channel, payload: { code }, content }, way.config, ctx)
+      return observeSending(ctx, way.connector.id, () =>
+        way.connector.send({ to, type, channel, payload: { code }, content }, way.config, ctx),
+      )
   }
 }
 

@@ -7,6 +7,7 @@ import type { MetricSources } from '../../src/base/metric-figures.ts'
 import { createMetrics, type Metrics } from '../../src/base/metrics.ts'
 import { openInstruments, showInstruments } from '../../src/cli/instruments.ts'
 import { createApp } from '../../src/main.ts'
+import { startSmtp } from '../servers/smtp.ts'
 import { freePort } from '../setup/free-port.ts'
 import { node, top } from '../walks/machine.ts'
 import { type World, world } from '../world.ts'
@@ -110,6 +111,27 @@ test('statements are counted for the route that wanted them, and all of them', a
   })
   expect(await read(metrics, 'sekisho_db_statement_duration_seconds_count')).toEqual({
     '': signUp + signIn,
+  })
+})
+
+test('mails are counted by their connector, and by whether it took them', async () => {
+  const smtp = await startSmtp({ disabledCommands: ['STARTTLS'] })
+  const { app, metrics, ctx } = await measured({
+    GOTRUE_SMTP_HOST: '127.0.0.1',
+    GOTRUE_SMTP_PORT: String(smtp.port),
+  })
+  try {
+    await app.request('/auth/v1/otp', json({ email: 'a@example.com' }))
+    smtp.refuseWith({ status: 550, text: 'no' })
+    await app.request('/auth/v1/otp', json({ email: 'b@example.com' }))
+    await app.request('/auth/v1/otp', json({ email: 'c@example.com' }))
+    await ctx.background.settled()
+  } finally {
+    await smtp.close()
+  }
+  expect(await read(metrics, 'sekisho_messages_total')).toEqual({
+    'connector="simple-mail-transfer-protocol",outcome="sent"': 1,
+    'connector="simple-mail-transfer-protocol",outcome="failed"': 2,
   })
 })
 

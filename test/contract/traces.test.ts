@@ -5,6 +5,7 @@ import { createLog } from '../../src/base/log.ts'
 import { openInstruments, showInstruments } from '../../src/cli/instruments.ts'
 import { createApp } from '../../src/main.ts'
 import { startHookServer } from '../servers/hooks.ts'
+import { startSmtp } from '../servers/smtp.ts'
 import { freePort } from '../setup/free-port.ts'
 import { world } from '../world.ts'
 import { hooksAt } from './gotrue-hooks-world.ts'
@@ -185,6 +186,33 @@ test('what the proxy did not choose to trace is not traced, and the share of the
       .map(({ name }) => name),
   ).toEqual(['POST /auth/v1/token'])
   expect(new Set(sink.spans().map(({ traceId }) => traceId)).size).toBe(1)
+})
+
+test('a mail is a part of its request, by its connector, and says nothing of whom it went to', async () => {
+  const sink = await collector()
+  const smtp = await startSmtp({ disabledCommands: ['STARTTLS'] })
+  endings.push(smtp.close)
+  const { ask, flush, ctx } = await traced({
+    OTEL_EXPORTER_OTLP_ENDPOINT: sink.url,
+    OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
+    GOTRUE_SMTP_HOST: '127.0.0.1',
+    GOTRUE_SMTP_PORT: String(smtp.port),
+  })
+  await ask('/auth/v1/signup', account)
+  await ask('/auth/v1/otp', { email: account.email })
+  await ctx.background.settled()
+  smtp.refuseWith({ status: 550, text: `no ${account.email}` })
+  await ask('/auth/v1/otp', { email: 'bob@example.com' })
+  await ctx.background.settled()
+  await flush()
+  const sent = sink.spans().filter(({ name }) => name.startsWith('send '))
+  expect(sent.map(({ name, status }) => [name, status?.code ?? 0])).toEqual([
+    ['send simple-mail-transfer-protocol', 0],
+    ['send simple-mail-transfer-protocol', 2],
+  ])
+  const requests = sink.spans().filter(({ name }) => name === 'POST /auth/v1/otp')
+  expect(sent.map(({ parentSpanId }) => parentSpanId)).toEqual(requests.map(({ spanId }) => spanId))
+  expect(JSON.stringify(sink.spans())).not.toMatch(/example\.com/)
 })
 
 test('a collector that is away holds nobody up, not even the end', async () => {
