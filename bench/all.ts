@@ -26,12 +26,12 @@ interface Plan extends Omit<RehearsalOptions, 'scenarios'> {
 const plan: Plan = isQuick
   ? {
       pace: { turnSeconds: 1.2, turns: 1, halfSeconds: 2.5, tries: 1 },
-      ...{ crowd: { people: 1024, sessions: 160 }, recordings: 800 },
+      ...{ crowd: { people: 1024, sessions: 160 }, recordings: { postgres: 800, embedded: 120 } },
       ...{ starts: 2, calibrationSeconds: 1 },
     }
   : {
       pace: { turnSeconds: 4, turns: 3, halfSeconds: 15, tries: 2 },
-      ...{ crowd: { people: 4096, sessions: 320 }, recordings: 3200 },
+      ...{ crowd: { people: 4096, sessions: 320 }, recordings: { postgres: 3200, embedded: 600 } },
       ...{ starts: 5, calibrationSeconds: 2 },
     }
 
@@ -51,13 +51,12 @@ export async function bench(): Promise<void> {
   let peers: Peer[] = []
   try {
     say(`${describeMachine()}, Node ${process.version}; ${arrangement()}`)
-    const shared = { postgres: postgres.url, hono }
     peers = await startPeers(postgres.url, prefix)
     const onOne = await measureAll(await onPostgres(postgres.url, prefix), chosen, {
-      ...{ ...shared, peers, postmaster: await postmasterOf(postgres.url) },
+      ...{ hono, peers, postmaster: await postmasterOf(postgres.url) },
     })
     for (const one of peers.splice(0)) await one.stop()
-    const other = { ...shared, peers: [], postmaster: null }
+    const other = { hono, peers: [], postmaster: null }
     const onOther = await measureAll(await onEmbedded(), chosen, other)
     const starts = only === undefined ? await measureStarts(postgres.url, plan.starts) : []
     const results: Results = {
@@ -76,7 +75,7 @@ export async function bench(): Promise<void> {
   }
 }
 
-type Shared = Pick<Field, 'hono' | 'peers' | 'postgres'> & { postmaster: number | null }
+type Shared = Pick<Field, 'hono' | 'peers'> & { postmaster: number | null }
 
 async function measureAll(
   world: World,
@@ -115,7 +114,6 @@ async function measureAll(
     } finally {
       client.close()
       await started.stop()
-      await rehearsed.end()
     }
   } finally {
     await world.remove()

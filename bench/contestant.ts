@@ -1,9 +1,7 @@
-import { spawn } from 'node:child_process'
 import { freePort } from '../test/setup/free-port.ts'
-import { type Replay, replay } from './limits/pgbench.ts'
 import { createClient } from './load/client.ts'
 import { closedLoop, type Kind } from './load/load.ts'
-import { cpuSeconds, isPinned, startServer } from './machine/processes.ts'
+import { cpuSeconds, outputOf, startServer } from './machine/processes.ts'
 import { type Act, type Ask, askOver } from './scenarios/act.ts'
 
 /** As many at a time, in every closed loop, and as many clients of pgbench. */
@@ -83,7 +81,11 @@ export function countsOf(kinds: ReadonlyMap<Kind, { count: number }>): Turn['kin
   return Object.fromEntries([...kinds].map(([kind, { count }]) => [kind, count]))
 }
 
-function limitOf(name: string, measure: (seconds: number) => Promise<number>): Contestant {
+/** Something that is measured in its own way. */
+export function limitContestant(
+  name: string,
+  measure: (seconds: number) => Promise<number>,
+): Contestant {
   return {
     ...{ role: 'limit', name },
     async turn(seconds) {
@@ -93,33 +95,11 @@ function limitOf(name: string, measure: (seconds: number) => Promise<number>): C
   }
 }
 
-/** It does the recorded requests, however long they take. */
-export function pgbenchContestant(name: string, server: string, replayed: Replay): Contestant {
-  return limitOf(name, () => replay(server, replayed))
-}
-
 /** A process of ours that does one thing, on the core of our server. */
 export function bareContestant(name: string, what: string): Contestant {
-  return limitOf(name, async (seconds) => {
+  return limitContestant(name, async (seconds) => {
     const args = ['bench/limits/bare.ts', what, String(seconds)]
     return JSON.parse(await outputOf(args)).perSecond
-  })
-}
-
-function outputOf(args: readonly string[]): Promise<string> {
-  const pinned = isPinned ? ['taskset', '-c', '0'] : []
-  const [command = '', ...rest] = [...pinned, process.execPath, ...args]
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, rest, { stdio: ['ignore', 'pipe', 'inherit'] })
-    let text = ''
-    child.stdout.on('data', (chunk) => {
-      text += chunk
-    })
-    child.on('error', reject)
-    child.on('exit', (code) => {
-      if (code === 0) resolve(text)
-      else reject(new Error(`${args.join(' ')} ended with ${code}.`))
-    })
   })
 }
 

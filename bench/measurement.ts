@@ -4,12 +4,10 @@ import {
   type Contestant,
   countsOf,
   cpu,
-  pgbenchContestant,
   serverContestant,
   type startHono,
   type Turn,
 } from './contestant.ts'
-import type { Replay } from './limits/pgbench.ts'
 import { createClient } from './load/client.ts'
 import { openLoop } from './load/load.ts'
 import { watchWeather } from './machine/weather.ts'
@@ -34,9 +32,7 @@ export interface Field {
   server: { pid: number; postmaster: number | null; database: 'postgres' | 'embedded' }
   act: Act
   queries: number
-  replay: Replay | null
-  /** Where the Postgres is to which pgbench goes. */
-  postgres: string | null
+  replay: Contestant | null
   peers: readonly Peer[]
   hono: Awaited<ReturnType<typeof startHono>>
 }
@@ -157,16 +153,14 @@ async function enlist({ name }: Scenario, { server, peers }: Field) {
   }
 }
 
-function limitOf(limit: Limit, { replay, postgres, hono }: Field): Contestant[] {
+function limitOf(limit: Limit, { replay, hono }: Field): Contestant[] {
   switch (limit.kind) {
     case 'bare':
       return [bareContestant(limit.title, limit.what)]
     case 'hono':
       return [hono.contestant(limit.title)]
-    case 'pgbench':
-      return replay === null || postgres === null
-        ? []
-        : [pgbenchContestant(limit.title, postgres, replay)]
+    case 'statements':
+      return replay === null ? [] : [replay]
   }
 }
 

@@ -1,9 +1,10 @@
 import type { OpenDatabase } from '../src/db/open.ts'
 import { createApp } from '../src/main.ts'
 import { onServer } from '../test/setup/names.ts'
-import { atOnce } from './contestant.ts'
-import { prepareReplay, type Replay } from './limits/pgbench.ts'
-import { record } from './limits/record.ts'
+import { atOnce, type Contestant, limitContestant } from './contestant.ts'
+import { prepareReplay, replay } from './limits/pgbench.ts'
+import { prepareReplayOnPGlite, replayOnPGlite } from './limits/pglite.ts'
+import { record, type Statement } from './limits/record.ts'
 import { type Act, type Ask, askWithin } from './scenarios/act.ts'
 import type { Scenario } from './scenarios/index.ts'
 import { type Crowd, fill } from './world/fill.ts'
@@ -13,31 +14,25 @@ import type { World } from './world/world.ts'
 export interface Rehearsed {
   acts: ReadonlyMap<string, Act>
   queries: ReadonlyMap<string, number>
-  replays: ReadonlyMap<string, Replay>
+  /** What says to the database what requests of a scenario say. */
+  replays: ReadonlyMap<string, Contestant>
   /** From now on the acts ask this one. */
   direct(ask: Ask): void
-  end(): Promise<void>
 }
 
 export interface RehearsalOptions {
   scenarios: readonly Scenario[]
   crowd: Crowd
-  /** So many requests of each scenario are recorded for pgbench. */
-  recordings: number
+  /** So many requests of each scenario are recorded for pgbench, and fewer for PGlite, which is slower. */
+  recordings: Readonly<Record<World['kind'], number>>
 }
 
-export async function rehearse(
-  world: World,
-  { scenarios, crowd, recordings }: RehearsalOptions,
-): Promise<Rehearsed> {
+export async function rehearse(world: World, options: RehearsalOptions): Promise<Rehearsed> {
+  const { scenarios, crowd } = options
+  const recordings = options.recordings[world.kind]
   let current: Ask = () => Promise.reject(new Error('There is nobody to ask.'))
   const acts = new Map<string, Act>()
   const queries = new Map<string, number>()
-  const replays = new Map<string, Replay>()
-  const { server } = world
-  const recorded = scenarios.filter(({ limits }) => limits.some(({ kind }) => kind === 'pgbench'))
-  let source: string | null = null
-
   await world.within(async (ctx, database) => {
     const people = await fill(ctx, crowd)
     current = askWithin(createApp(ctx))
@@ -47,32 +42,57 @@ export async function rehearse(
       await made.restock?.(recordings + 8)
       queries.set(name, await countQueries(made, database))
     }
-    if (server === null || recorded.length === 0) return
-    source = await copy(server, world.name)
-    // Nobody measures the recording, so nobody need wait for the disk.
-    await onServer(server, `alter database ${world.name} set synchronous_commit = off`)
-    for (const { name, limits } of recorded) {
-      const act = acts.get(name)
-      const isReading = limits.some((limit) => limit.kind === 'pgbench' && limit.isReading)
-      if (act === undefined) continue
-      const statements = await record(act.operation, recordings)
-      const replay = await prepareReplay({
-        ...{ server, source, name, isReading, clients: atOnce, recorded: statements },
-      })
-      if (replay !== null) replays.set(name, replay)
-    }
-    await onServer(server, `alter database ${world.name} reset synchronous_commit`)
+  })
+  const source = await world.copy()
+  const replays = new Map<string, Contestant>()
+  await world.within(async (ctx) => {
+    current = askWithin(createApp(ctx))
+    await withoutWaitingForTheDisk(world, async () => {
+      for (const { name, limits } of scenarios) {
+        const act = acts.get(name)
+        const limit = limits.find(({ kind }) => kind === 'statements')
+        if (act === undefined || limit?.kind !== 'statements') continue
+        const recorded = await record(act.operation, recordings, world.kind)
+        const { isReading } = limit
+        const replay = await replayOf(world, { name, source, recorded, isReading })
+        if (replay !== null) replays.set(name, replay)
+      }
+    })
   })
   return {
     ...{ acts, queries, replays },
     direct(ask) {
       current = ask
     },
-    async end() {
-      if (server === null || source === null) return
-      await onServer(server, `drop database if exists ${source} with (force)`)
-    },
   }
+}
+
+interface Recording {
+  name: string
+  source: string
+  recorded: readonly Statement[][]
+  isReading: boolean
+}
+
+/** Null where the requests said nothing to the database. */
+async function replayOf({ server }: World, recording: Recording): Promise<Contestant | null> {
+  if (server === null) {
+    const prepared = await prepareReplayOnPGlite(recording)
+    if (prepared === null) return null
+    return limitContestant('its statements by PGlite alone', () => replayOnPGlite(prepared))
+  }
+  const prepared = await prepareReplay({ ...recording, server, clients: atOnce })
+  if (prepared === null) return null
+  return limitContestant('its statements by pgbench', () => replay(server, prepared))
+}
+
+/** Nobody measures the recording, so nobody need wait for the disk. */
+async function withoutWaitingForTheDisk({ server, name }: World, work: () => Promise<void>) {
+  if (server === null) return work()
+  // Connections that are there already go on as they were; the pool makes most of them later.
+  await onServer(server, `alter database ${name} set synchronous_commit = off`)
+  await work()
+  await onServer(server, `alter database ${name} reset synchronous_commit`)
 }
 
 /** What a request costs when nothing is read for the first time; now and then a cache is older, so the least of three. */
@@ -90,15 +110,4 @@ async function countQueries({ operation }: Act, database: OpenDatabase): Promise
   }
   stop()
   return Math.min(...counts)
-}
-
-/** As it is now. Postgres copies a database only when nobody is connected: the pool makes new connections. */
-async function copy(server: string, name: string): Promise<string> {
-  const source = `${name}_before`
-  await onServer(
-    server,
-    `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${name}'`,
-  )
-  await onServer(server, `create database ${source} template ${name}`)
-  return source
 }

@@ -1,3 +1,4 @@
+import { PGlite, type QueryOptions, type Results } from '@electric-sql/pglite'
 import pg from 'pg'
 import type { Operation } from '../load/load.ts'
 
@@ -7,17 +8,20 @@ export interface Statement {
   values: (string | null)[]
 }
 
-/** What one operation after the other says to the database, by `pg`. */
-export async function record(operation: Operation, count: number): Promise<Statement[][]> {
+type Tell = (text: string, values: readonly unknown[]) => void
+
+/** What one operation after the other says to its database. */
+export async function record(
+  operation: Operation,
+  count: number,
+  kind: 'postgres' | 'embedded',
+): Promise<Statement[][]> {
   const recorded: Statement[][] = []
   let statements: Statement[] = []
-  const { query } = pg.Client.prototype
-  // biome-ignore lint/suspicious/noExplicitAny: the driver's method has a dozen signatures.
-  pg.Client.prototype.query = function (this: pg.Client, first: any, ...rest: any[]): any {
-    const { text = first, values = rest[0] ?? [] } = first
+  const listen = kind === 'postgres' ? listenToDriver : listenToPGlite
+  const stop = listen((text, values) => {
     statements.push({ text, values: values.map(asText) })
-    return Reflect.apply(query, this, [first, ...rest])
-  }
+  })
   try {
     for (let one = 0; one < count; one += 1) {
       statements = []
@@ -26,9 +30,44 @@ export async function record(operation: Operation, count: number): Promise<State
       recorded.push(statements)
     }
   } finally {
-    pg.Client.prototype.query = query
+    stop()
   }
   return alike(recorded)
+}
+
+function listenToDriver(tell: Tell): () => void {
+  const { query } = pg.Client.prototype
+  // biome-ignore lint/suspicious/noExplicitAny: the driver's method has a dozen signatures.
+  pg.Client.prototype.query = function (this: pg.Client, first: any, ...rest: any[]): any {
+    const { text = first, values = rest[0] ?? [] } = first
+    tell(text, values)
+    return Reflect.apply(query, this, [first, ...rest])
+  }
+  return () => {
+    pg.Client.prototype.query = query
+  }
+}
+
+type Rest = [values?: unknown[], options?: QueryOptions]
+
+function listenToPGlite(tell: Tell): () => void {
+  const { query, transaction } = PGlite.prototype
+  const listening = (send: PGlite['query']): PGlite['query'] => {
+    return function <T>(this: unknown, text: string, ...rest: Rest): Promise<Results<T>> {
+      tell(text, rest[0] ?? [])
+      return send.call<unknown, [string, ...Rest], Promise<Results<T>>>(this, text, ...rest)
+    }
+  }
+  PGlite.prototype.query = listening(query)
+  PGlite.prototype.transaction = async function (this: PGlite, work) {
+    tell('begin', [])
+    const result = await transaction.call(this, (tx) => work({ ...tx, query: listening(tx.query) }))
+    tell('commit', [])
+    return result as Awaited<ReturnType<typeof work>>
+  }
+  return () => {
+    Object.assign(PGlite.prototype, { query, transaction })
+  }
 }
 
 /** Now and then a request reads settings or keys anew: what only some of them say is left out. */

@@ -33,7 +33,7 @@ export async function startServer(
   const node = [process.execPath, ...(profile ? ['--cpu-prof', `--cpu-prof-dir=${profile}`] : [])]
   const [command = '', ...rest] = [...(isPinned ? ['taskset', '-c', '0'] : []), ...node, ...args]
   const child = spawn(command, rest, {
-    env: { PATH: process.env.PATH, NODE_ENV: 'production', ...environment },
+    env: environmentOf(environment),
     // A log is written, and nobody reads it.
     stdio: ['ignore', 'pipe', 'ignore'],
   })
@@ -47,9 +47,21 @@ export async function startServer(
   const lines = createInterface({ input: child.stdout })
   const ready = new Promise<void>((resolve, reject) => {
     lines.on('line', (line) => {
-      if (/"url"/.test(line)) resolve()
+      if (!/"url"/.test(line)) return
+      child.off('exit', explain)
+      resolve()
     })
-    child.on('exit', () => reject(new Error(`${args.join(' ')} ended before it listened.`)))
+    child.on('exit', explain)
+    function explain() {
+      // Nobody read what it said, so it says it again.
+      const options = {
+        env: environmentOf(environment),
+        encoding: 'utf8',
+        timeout: 20_000,
+      } as const
+      const { stderr } = spawnSync(command, rest, options)
+      reject(new Error(`${args.join(' ')} ended before it listened: ${stderr.slice(-1500)}`))
+    }
   })
   await ready
   return {
@@ -59,6 +71,28 @@ export async function startServer(
       await ended
     },
   }
+}
+
+function environmentOf(own: Record<string, string>) {
+  return { PATH: process.env.PATH, NODE_ENV: 'production', ...own }
+}
+
+/** What a program of Node prints, run on the core of the servers. */
+export function outputOf(args: readonly string[]): Promise<string> {
+  const pinned = isPinned ? ['taskset', '-c', '0'] : []
+  const [command = '', ...rest] = [...pinned, process.execPath, ...args]
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, rest, { stdio: ['ignore', 'pipe', 'inherit'] })
+    let text = ''
+    child.stdout.on('data', (chunk) => {
+      text += chunk
+    })
+    child.on('error', reject)
+    child.on('exit', (code) => {
+      if (code === 0) resolve(text)
+      else reject(new Error(`${args.join(' ')} ended with ${code}.`))
+    })
+  })
 }
 
 /** The process from which all of this Postgres descends; null where it runs on another machine. */

@@ -8,16 +8,17 @@ export interface Scenario {
   name: string
   title: string
   act(ask: Ask, people: People): Promise<Act>
-  /** The first is the one that counts. On the embedded database there is no pgbench. */
+  /** The first is the one that counts. */
   limits: readonly Limit[]
 }
 
 export type Limit =
-  | { kind: 'pgbench'; title: string; isReading: boolean }
+  /** What the requests say to the database, and nothing else; those that only read may be said again. */
+  | { kind: 'statements'; isReading: boolean }
   | { kind: 'bare'; title: string; what: string }
   | { kind: 'hono'; title: string }
 
-const statements: Limit = { kind: 'pgbench', title: 'its statements by pgbench', isReading: false }
+const statements: Limit = { kind: 'statements', isReading: false }
 const readings: Limit = { ...statements, isReading: true }
 const hash: Limit = { kind: 'bare', title: 'the bare hash', what: 'hash' }
 const hashCheck: Limit = { kind: 'bare', title: 'the bare hash', what: 'hash-check' }

@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs'
+import { cpSync, rmSync } from 'node:fs'
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -22,6 +22,8 @@ export interface World {
   /** Opens the database within this process; no server may run on an embedded one meanwhile. */
   within<Result>(work: (ctx: Context, database: OpenDatabase) => Promise<Result>): Promise<Result>
   start(): Promise<Started>
+  /** As it is now, while nobody has it open: another database of the server, or another directory. */
+  copy(): Promise<string>
   remove(): Promise<void>
 }
 
@@ -38,12 +40,21 @@ const common = {
 export async function onPostgres(server: string, name: string): Promise<World> {
   await onServer(server, `create database ${name}`)
   const url = withName(server, name)
+  const copied = `${name}_before`
   const { origin, environment } = await addressed({ DATABASE_URL: url })
   return {
     ...{ kind: 'postgres', name, origin, server },
     within: (work) => within(() => openDatabase({ url }), 'start', environment, work),
     start: () => startServer(['src/cli.ts', 'start', '--json'], environment),
-    remove: () => onServer(server, `drop database if exists ${name} with (force)`),
+    async copy() {
+      await onServer(server, `create database ${copied} template ${name}`)
+      return copied
+    },
+    async remove() {
+      for (const one of [name, copied]) {
+        await onServer(server, `drop database if exists ${one} with (force)`)
+      }
+    },
   }
 }
 
@@ -58,6 +69,11 @@ export async function onEmbedded(): Promise<World> {
     ...{ kind: 'embedded', name: 'embedded', origin, server: null },
     within: (work) => within(() => openDatabase({ dataDir }), 'dev', environment, work),
     start: () => startServer(['src/cli.ts', 'dev', '--json'], environment),
+    async copy() {
+      const copied = join(directory, 'before')
+      cpSync(dataDir, copied, { recursive: true })
+      return copied
+    },
     async remove() {
       process.off('exit', remove)
       remove()
