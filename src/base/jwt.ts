@@ -123,9 +123,10 @@ function readSigned(
     keys.find((candidate) => kid !== null && candidate.kid === kid) ??
     keys.find((candidate) => candidate.algorithm === 'HS256' && header.alg === 'HS256')
   if (key === undefined || key.algorithm !== header.alg) return { outcome: 'unknown-key' }
-  if (!signatureMatches(key, `${head}.${body}`, Buffer.from(mark, 'base64url'))) {
-    return { outcome: 'bad-signature' }
-  }
+  const signed = Buffer.from(mark, 'base64url')
+  // One token has one spelling: no padding, nothing behind it, no bits that are left over (RFC 7515 § 2).
+  if (signed.toString('base64url') !== mark) return { outcome: 'bad-signature' }
+  if (!signatureMatches(key, `${head}.${body}`, signed)) return { outcome: 'bad-signature' }
   // The next who shows the token gets the same objects.
   return { key, claims: Object.freeze(claims), header: Object.freeze(header) }
 }

@@ -25,6 +25,9 @@ export async function callerOf(
   const { sub, session_id } = claims
   if (typeof sub !== 'string' || sub === '') throw badJwt('invalid claim: missing sub claim')
   if (!isUuid(sub)) throw badJwt('invalid claim: sub claim must be a UUID', 400)
+  if (session_id !== undefined && typeof session_id !== 'string') {
+    throw badJwt('invalid claim: session_id claim must be a UUID')
+  }
   const sessionId = typeof session_id === 'string' && session_id !== '' ? session_id : null
   if (sessionId !== null && !isUuid(sessionId)) {
     throw badJwt('invalid claim: session_id claim must be a UUID')
