@@ -38,6 +38,11 @@ export async function bench(): Promise<void> {
   process.once('SIGINT', interrupted)
   process.once('SIGTERM', interrupted)
   try {
+    // Fewer checkpoints while millions of rows go in; another's server is left as it is.
+    if (!given) {
+      await onServer(server.url, `alter system set max_wal_size = '16GB'`)
+      await onServer(server.url, 'select pg_reload_conf()')
+    }
     console.log(`Node ${process.version}, ${describeMachine()}, Postgres beside it.\n`)
     for (const users of sizes) {
       world = await onPostgres(server.url, `sekisho_bench_growth_${process.pid}`)

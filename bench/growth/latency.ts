@@ -196,7 +196,12 @@ function strangers(users: number): (carrier: ReturnType<typeof carrierOf>) => nu
   const stride = Math.floor(users * 0.618_034) | 1
   let at = 0
   const isPlain = (user: number) =>
-    user >= 97 && user % 100 !== 0 && user % 50 !== 1 && user % 25 !== 0 && user % 7 !== 0
+    user >= 97 &&
+    user % 100 !== 0 &&
+    user % 50 !== 1 &&
+    user % 25 !== 0 &&
+    user % 7 !== 0 &&
+    user % 200 !== 3
   return (carrier) => {
     do at = (at + stride) % users
     while (!isPlain(at) || carrierOf(at) !== carrier || at % 10 === 4)

@@ -1,9 +1,11 @@
 import { sql } from 'kysely'
 import { expect, test } from 'vitest'
+import { transaction } from '../../src/base/context.ts'
 import { day, hour } from '../../src/base/time.ts'
 import { tidy } from '../../src/flows/housekeeping.ts'
 import { createApplication } from '../../src/model/application.ts'
 import { createDeviceCode } from '../../src/model/device-code.ts'
+import { deleteExpired } from '../../src/model/expired.ts'
 import { createGrant } from '../../src/model/grant.ts'
 import { createRefreshToken } from '../../src/model/grant-refresh.ts'
 import { take } from '../../src/model/limit.ts'
@@ -116,4 +118,46 @@ test('a thousand rows at a time, until none is left (M6)', async () => {
     ctx.db,
   )
   expect(await tidy(ctx)).toMatchObject({ 'idp.limits': 2500 })
+})
+
+test('sessions that nothing carries are found by a walk, which goes on where it stopped', async () => {
+  const { ctx } = await world()
+  const { id } = await createUser(ctx, { email: 'ann@example.com', emailVerified: true })
+  const middle = '80000000-0000-4000-8000-000000000000'
+  async function leaveBehind(count: number) {
+    await sql`insert into auth.sessions (id, user_id, created_at, updated_at, aal)
+      select overlay(gen_random_uuid()::text placing case when n % 5 = 0 then '9' else '7' end from 1)::uuid, ${id},
+        ${ctx.now()}::timestamptz - interval '2 days', ${ctx.now()}, 'aal1' from generate_series(1, ${count}::int) n`.execute(
+      ctx.db,
+    )
+  }
+  await leaveBehind(2500)
+  expect(await tidy(ctx)).toMatchObject({ 'auth.sessions': 2500 })
+
+  // Another round was in the middle of it.
+  await leaveBehind(50)
+  await sql`update idp.walks set after = ${middle} where name = 'auth.sessions'`.execute(ctx.db)
+  expect(await tidy(ctx)).toMatchObject({ 'auth.sessions': 10 })
+  expect(await tidy(ctx)).toMatchObject({ 'auth.sessions': 40 })
+})
+
+test('each table is tidied in transactions of its own, and not while another node does it', async () => {
+  const { ctx } = await world()
+  await sql`insert into idp.limits (key, count, resets_at)
+    select 'key ' || n, 1, ${ctx.now()}::timestamptz - interval '1 hour' from generate_series(1, 1500) n`.execute(
+    ctx.db,
+  )
+  const gone: number[] = []
+  await deleteExpired(async (work) => {
+    const step = await transaction(ctx, work)
+    if (step !== null && step.gone > 0) gone.push(step.gone)
+    return step
+  })
+  expect(gone).toEqual([1000, 500])
+  let asked = 0
+  const tidied = await deleteExpired(async () => {
+    asked += 1
+    return null
+  })
+  expect([tidied, asked]).toEqual([{}, 1])
 })

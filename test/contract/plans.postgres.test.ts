@@ -128,6 +128,28 @@ async function tell({ ran }: Watched, told: readonly Story[], stage: Stage) {
   return found
 }
 
+test('what is seeded holds every reference', async () => {
+  const database = await openDatabase({ url: place.url })
+  const { rows: references } = await sql<{ name: string; orphans: string }>`
+    select conrelid::regclass || '.' || conname as name, format(
+      'select count(*)::int as count from %s t where %s and not exists (select from %s o where %s)',
+      conrelid::regclass, string_agg(format('t.%I is not null', a.attname), ' and '), confrelid::regclass,
+      string_agg(format('o.%I = t.%I', b.attname, a.attname), ' and ')) as orphans
+    from pg_constraint c, unnest(c.conkey, c.confkey) as k(one, other)
+      join pg_attribute a on true join pg_attribute b on true
+    where c.contype = 'f' and c.connamespace in ('auth'::regnamespace, 'idp'::regnamespace)
+      and a.attrelid = c.conrelid and a.attnum = k.one and b.attrelid = c.confrelid and b.attnum = k.other
+    group by c.oid, conrelid, conname, confrelid`.execute(database.db)
+  const broken: string[] = []
+  for (const { name, orphans } of references) {
+    const { rows } = await sql.raw<{ count: number }>(orphans).execute(database.db)
+    if (rows[0]?.count !== 0) broken.push(`${name}: ${rows[0]?.count}`)
+  }
+  await database.close()
+  expect(references.length).toBeGreaterThan(40)
+  expect(broken).toEqual([])
+}, 60_000)
+
 test.each([
   ['custom', 20_000],
   ['generic', 40_000],
