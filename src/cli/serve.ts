@@ -1,7 +1,8 @@
 import { createServer } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
+import { type Clock, createClock } from '../base/clock.ts'
 import { type Config, goesInClear } from '../base/config.ts'
-import { actingAs, type Context } from '../base/context.ts'
+import { actingAs, type Context, systemNow } from '../base/context.ts'
 import { createLog } from '../base/log.ts'
 import { systemRandom } from '../base/random.ts'
 import { createReadiness, type Readiness } from '../base/readiness.ts'
@@ -55,12 +56,13 @@ export async function dev(options: ServeOptions): Promise<void> {
     const migrated = await migrate(database)
     const log = createLog(config.logLevel)
     const instruments = await openInstruments(config, log)
-    const ctx = createContext({ config, database, log, instruments })
+    const clock = createClock()
+    const ctx = { ...createContext({ config, database, log, instruments }), now: clock.now }
     for (const warning of migrated.warnings) say(`Warning: ${warning}.`)
     if (apply !== undefined) await applyFile(asCommandLine(ctx), apply)
     const keys = await issueApiKeys(ctx)
     const token = systemRandom.token()
-    const readiness = readinessOf(ctx, database)
+    const readiness = readinessOf(ctx, database, clock)
     const hideInstruments = await showInstruments(ctx, { database, log })
     const listening = await listenOrSay(ctx, { localToken: token, readiness })
     writeDoor(config.dataDir, { pid: process.pid, url: loopbackUrl(config), token })
@@ -113,9 +115,10 @@ export async function start(options: ServeOptions): Promise<void> {
       )
     }
     const instruments = await openInstruments(config, log)
-    const ctx = createContext({ config, database, log, instruments })
+    const clock = createClock()
+    const ctx = { ...createContext({ config, database, log, instruments }), now: clock.now }
     const keys = await issueApiKeys(ctx)
-    const readiness = readinessOf(ctx, database)
+    const readiness = readinessOf(ctx, database, clock)
     const hideInstruments = await showInstruments(ctx, { database, log })
     const listening = await listenOrSay(ctx, { readiness })
     endWith({
@@ -213,10 +216,11 @@ async function mailsOut(ctx: Context): Promise<void> {
 }
 
 /** Looks after a database that is elsewhere; one within this process is asked when somebody wants to know. */
-function readinessOf(ctx: Context, database: OpenDatabase): Readiness {
+function readinessOf(ctx: Context, database: OpenDatabase, clock: Clock): Readiness {
   if (database.kind !== 'postgres') return createReadiness(() => askDatabase(ctx))
   const guard = database.guard({
-    now: ctx.now,
+    now: systemNow,
+    hear: clock.hear,
     chance: () => (ctx.random.bytes(1)[0] ?? 0) / 255,
     tell(trouble, cause) {
       if (trouble === null) ctx.log.info('The database can be used again.')

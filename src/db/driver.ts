@@ -33,6 +33,8 @@ export type Trouble =
 export interface GuardOptions {
   /** This machine's clock, which is compared with the database's. */
   now(): Date
+  /** Told what the database's clock shows, in milliseconds, as often as it was asked. */
+  hear(milliseconds: number): void
   /** A number from 0 to 1: nodes that lost the same database do not come back at the same moment. */
   chance(): number
   /** Told once when something begins, and with null when it is over. */

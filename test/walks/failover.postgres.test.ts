@@ -30,6 +30,7 @@ beforeAll(async () => {
   database = await openDatabase({ url: line.url, poolSize: 2 })
   guard = database.guard({
     now: () => new Date(),
+    hear: () => {},
     chance: Math.random,
     tell: (trouble) => told.push(trouble),
   })
