@@ -84,13 +84,13 @@ export function countsOf(kinds: ReadonlyMap<Kind, { count: number }>): Turn['kin
 /** Something that is measured in its own way. */
 export function limitContestant(
   name: string,
-  measure: (seconds: number) => Promise<number>,
+  measure: (seconds: number) => Promise<Pick<Turn, 'perSecond'> & Partial<Turn>>,
 ): Contestant {
   return {
     ...{ role: 'limit', name },
     async turn(seconds) {
-      const perSecond = await measure(seconds)
-      return { perSecond, serverCpuMs: null, databaseCpuMs: null, kinds: {}, complaint: null }
+      const nothing = { serverCpuMs: null, databaseCpuMs: null, kinds: {}, complaint: null }
+      return { ...nothing, ...(await measure(seconds)) }
     },
   }
 }
@@ -99,7 +99,7 @@ export function limitContestant(
 export function bareContestant(name: string, what: string): Contestant {
   return limitContestant(name, async (seconds) => {
     const args = ['bench/limits/bare.ts', what, String(seconds)]
-    return JSON.parse(await outputOf(args)).perSecond
+    return JSON.parse(await outputOf(args))
   })
 }
 

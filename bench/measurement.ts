@@ -10,6 +10,7 @@ import {
 } from './contestant.ts'
 import { createClient } from './load/client.ts'
 import { openLoop } from './load/load.ts'
+import { hurry } from './machine/processes.ts'
 import { watchWeather } from './machine/weather.ts'
 import { median } from './measure.ts'
 import type { Peer } from './peers/index.ts'
@@ -113,7 +114,9 @@ async function openHalf(
   const processes = { server: pid, postmaster }
   const before = cpu(processes)
   const lanes = [{ name, operation: act.operation, rate }]
+  const ease = hurry()
   const [loaded] = await openLoop({ lanes, seconds, warmSeconds, seed })
+  ease()
   const after = cpu(processes)
   if (loaded === undefined) throw new Error('There was no lane.')
   const { good, late, isVoid, kinds, begun, complaint } = loaded

@@ -79,11 +79,15 @@ async function replayOf({ server }: World, recording: Recording): Promise<Contes
   if (server === null) {
     const prepared = await prepareReplayOnPGlite(recording)
     if (prepared === null) return null
-    return limitContestant('its statements by PGlite alone', () => replayOnPGlite(prepared))
+    return limitContestant('its statements by PGlite alone', async () => ({
+      perSecond: await replayOnPGlite(prepared),
+    }))
   }
   const prepared = await prepareReplay({ ...recording, server, clients: atOnce })
   if (prepared === null) return null
-  return limitContestant('its statements by pgbench', () => replay(server, prepared))
+  return limitContestant('its statements by pgbench', async () => ({
+    perSecond: await replay(server, prepared),
+  }))
 }
 
 /** Nobody measures the recording, so nobody need wait for the disk. */

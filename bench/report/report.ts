@@ -88,7 +88,7 @@ function voids({ scenarios }: Results): string {
 function figures({ scenarios }: Results, kind: DatabaseKind): string {
   const head = [
     ...['', 'per second', 'p50 ms', 'p95 ms', 'p99 ms', 'server CPU ms', 'Postgres CPU ms'],
-    ...['queries', 'peak MiB', 'steal', 'foreign', 'other answers'],
+    ...['queries', 'peak MiB', 'late', 'steal', 'foreign', 'other answers'],
   ]
   const rows = scenarios
     .filter(({ database }) => database === kind)
@@ -100,7 +100,7 @@ function figures({ scenarios }: Results, kind: DatabaseKind): string {
       ours.databaseCpuMs?.toFixed(2) ?? '–',
       String(queries),
       peakMemoryMiB.toFixed(0),
-      ...[weather.steal, weather.foreign].map((part) => `${(part * 100).toFixed(0)} %`),
+      ...[half.late, weather.steal, weather.foreign].map((part) => `${(part * 100).toFixed(0)} %`),
       othersOf(ours, half.kinds),
     ])
   return table(head, rows)
