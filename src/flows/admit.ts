@@ -28,9 +28,11 @@ export interface Admission {
 
 /**
  * The one door: every sign-in, whichever face and method, passes here, within the transaction that spends its proof.
- * Throws `user_banned`, `email_not_confirmed` or `phone_not_confirmed`; else there is a session.
+ * Throws `user_not_found`, `user_banned`, `email_not_confirmed` or `phone_not_confirmed`; else there is a session.
  */
 export async function admit(ctx: Tx, user: User, admission: Admission): Promise<Session> {
+  // Of a user who was deleted softly the row is there, and nobody is behind it.
+  if (user.deletedAt !== null) throw new Fault('user_not_found')
   refuseBanned(ctx, user)
   if (!admission.isVouchedFor) refuseUnconfirmed(user)
   const id = ctx.random.uuid()

@@ -18,6 +18,7 @@ export async function softDeleteUser(ctx: Tx, user: User): Promise<void> {
     unenrolled as (delete from auth.mfa_factors where user_id = ${id}),
     unkeyed as (delete from auth.webauthn_credentials where user_id = ${id}),
     forgotten as (delete from auth.one_time_tokens where user_id = ${id}),
+    halted as (delete from auth.flow_state where user_id = ${id}),
     unnamed as (delete from idp.profiles where user_id = ${id}),
     hidden as (
       update auth.identities i set provider_id = h.subject, identity_data = '{}', updated_at = ${sqlNow(ctx)}
