@@ -47,7 +47,7 @@ process.exit(isGood ? 0 : 1)
 async function runAll(): Promise<boolean> {
   const results: Result[] = []
   const left: string[] = []
-  const lab = await openLab(tree)
+  let lab = await openLab(tree)
   try {
     for (const fault of chosen) {
       const missing = fault.missing?.(lab) ?? null
@@ -56,15 +56,23 @@ async function runAll(): Promise<boolean> {
         continue
       }
       const patienceMs = Math.max(120_000, operations * 12)
-      const result = await runFault(lab, fault, { operations, seed, folder, patienceMs })
-      results.push(result)
-      printResult(fault, result)
+      try {
+        const result = await runFault(lab, fault, { operations, seed, folder, patienceMs })
+        results.push(result)
+        printResult(fault, result)
+      } catch (error) {
+        left.push(`${fault.name}: ${error instanceof Error ? error.stack : error}`)
+        console.log(`${fault.name}: it went wrong\n`)
+        // Nobody knows what it left behind.
+        await lab.close()
+        lab = await openLab(tree)
+      }
     }
   } finally {
     await lab.close()
   }
   printTable(results)
-  for (const one of left) console.log(`left out: ${one}`)
+  for (const one of left) console.log(`not done: ${one}`)
   const acknowledged = results.reduce((sum, one) => sum + one.acknowledged, 0)
   const violations = results.reduce((sum, one) => sum + one.violations.length, 0)
   console.log(

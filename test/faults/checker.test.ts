@@ -70,7 +70,9 @@ function well(): Facts {
       orphans: [],
     },
     mails: [{ at: 10, to: 'ann@people.example' }],
-    bounds: { graceMs: 1000, longestMs: 10_000, mayFail: 'yes' },
+    bounds: {
+      ...{ graceMs: 1000, longestMs: 10_000, mayFail: 'yes', may500: [], isClockWrong: false },
+    },
   }
 }
 

@@ -1,4 +1,4 @@
-import type { History, Mark, Operation } from '../history.ts'
+import type { Deed, History, Mark, Operation } from '../history.ts'
 
 /** What the database holds in the end. */
 export interface Final {
@@ -42,6 +42,10 @@ export interface Bounds {
   longestMs: number
   /** How a request may fail under the fault: not at all, at a closed door, or in any way that is promised. */
   mayFail: 'no' | 'refused' | 'yes'
+  /** Deeds that the face's own protocol answers with 500 under this fault. */
+  may500: readonly Deed[]
+  /** Whether a clock is wrong: then an access token may be refused, of which only the clock says how old it is. */
+  isClockWrong: boolean
 }
 
 export interface Violation {

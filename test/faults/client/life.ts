@@ -260,7 +260,7 @@ async function takeFactor(living: Living, person: Person): Promise<void> {
 async function browserOf({ world, chance }: Living, person: Person) {
   if (person.browser !== null || person.password === null || person.hasFactor) return person.browser
   const { password } = person
-  person.browser = await oidc.browserSignIn(world, person, world.pick(chance), password)
+  person.browser = await oidc.browserSignIn(world, chance, person, password)
   return person.browser
 }
 

@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto'
-import { setTimeout as pause } from 'node:timers/promises'
-import { signInWithPassword } from '../../walks/pages.ts'
-import { visitor } from '../../walks/visitor.ts'
 import { application } from '../lab/lab.ts'
+import { Lost, openTab } from './browser.ts'
+import type { Chance } from './chance.ts'
 import type { Browser, Family, Person } from './people.ts'
-import { patienceMs, type Request } from './wire.ts'
+import type { Request } from './wire.ts'
 import {
   type Answer,
   type Done,
@@ -44,48 +43,38 @@ function form(path: string, fields: Record<string, string>): Request {
   }
 }
 
-/** All pages from the first to the last at one node, as somebody goes there who has no session. One deed. */
+/** All pages from the first to the last, as somebody goes there who has no session: one deed. */
 export async function browserSignIn(
   world: World,
+  chance: Chance,
   person: Person,
-  node: number,
   password: string,
 ): Promise<Browser | null> {
+  const node = world.pick(chance)
   const over = world.recorder.begin({
-    deed: 'browser-sign-in',
-    person: person.name,
-    node,
-    sent: {},
+    ...{ deed: 'browser-sign-in', person: person.name, node, sent: {} },
   })
-  const told = { status: null, code: null, retryAfter: true, request: null, got: {} }
-  const guest = visitor({ stopAt: (url) => url.startsWith(application.callback) })
+  const told = { status: null, code: null, retryAfter: false, request: null, got: {} }
+  const tab = openTab(world, chance, person, application.callback)
   try {
-    const end = await inTime(async () => {
-      const start = await guest.open(`${world.origins[node]}/oidc/auth?${authorization}`)
-      return signInWithPassword(guest, start, { email: person.email ?? '', password })
-    })
+    const start = await tab.open(`/oidc/auth?${authorization}`)
+    const next = await tab.submit(start, { identifier: person.email ?? '' }, '/sign-in')
+    const end = await tab.submit(next, { password }, '/sign-in/password')
     const { searchParams } = new URL(end.url)
-    if (!end.url.startsWith(application.callback) || !searchParams.has('code')) {
+    if (!searchParams.has('code')) {
       over({ ...told, outcome: 'info', status: end.status, code: searchParams.get('error') })
       return null
     }
-    const cookie = guest.cookies().map(({ name, value }) => `${name}=${value}`)
-    const session = `browser of ${person.name} ${digests({ cookie: cookie.join('') }).cookie}`
-    over({ ...told, outcome: 'ok', status: 303, got: { session } })
-    return { session, cookie: cookie.join('; ') }
-  } catch {
-    // A page in between did not come, or was another one.
-    over({ ...told, outcome: 'info', code: 'reset' })
+    const cookie = tab.cookie()
+    const session = `browser of ${person.name} ${digests({ cookie }).cookie}`
+    over({ ...told, outcome: 'ok', status: end.status, got: { session } })
+    return { session, cookie }
+  } catch (error) {
+    if (!(error instanceof Lost)) throw error
+    const { status, code, retryAfter } = error
+    over({ ...told, outcome: code === 'refused' ? 'fail' : 'info', status, code, retryAfter })
     return null
   }
-}
-
-/** The browser shows its own page when nothing comes. */
-async function inTime<T>(work: () => Promise<T>): Promise<T> {
-  const late = pause(patienceMs, undefined, { ref: false }).then(() => {
-    throw new Error('No page came.')
-  })
-  return Promise.race([work(), late])
 }
 
 /** A code for who is signed in already, without a page. */

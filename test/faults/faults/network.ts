@@ -11,11 +11,12 @@ export const partition: Fault = {
   stray: 0.1,
   async disturb({ lab, round, chance, inject, heal, hold }) {
     const node = chance.below(nodeCount)
-    inject(node)
+    // For all: what the node had begun keeps its locks until Postgres hears of its end.
+    inject()
     await lab.network.part(node, directions[round % directions.length] ?? 'both')
     await hold(5000)
     await lab.network.join(node)
-    heal(node)
+    heal()
   },
 }
 

@@ -19,16 +19,18 @@ export const killedNode: Fault = {
 
 export const frozenNode: Fault = {
   name: 'freeze-node',
+  // Whoever asks it waits until it goes on: a few are enough.
+  stray: 0.005,
   what: 'SIGSTOP of a node for four seconds and more, then SIGCONT: it ends what it had begun, late',
   rounds: 5,
   async disturb({ lab, chance, inject, heal, hold }) {
     const node = chance.among(lab.nodes)
     if (node === undefined) return
-    inject(node.number, { isFrozen: true })
+    inject(undefined, { isFrozen: true })
     node.freeze()
     await hold(6000)
     node.thaw()
-    heal(node.number)
+    heal()
   },
 }
 

@@ -11,6 +11,8 @@ export const badMail: Fault = {
   name: 'mail',
   what: 'the mail provider refuses every message, is slow, or takes the message and never answers, in turn',
   rounds: 3,
+  // GoTrue's answer when a mail cannot be sent.
+  bounds: { may500: ['sign-up', 'ask-code'] },
   async disturb({ lab, round, inject, heal, hold }) {
     const mode = modes[round % modes.length] ?? 'hanging'
     inject()
@@ -38,7 +40,7 @@ export const clockSteps: Fault = {
   name: 'clock',
   what: 'the clock of one node is an hour ahead, then right, then an hour behind',
   rounds: 4,
-  stray: 0.02,
+  bounds: { isClockWrong: true },
   missing: () => (clockLibrary() === null ? 'libfaketime is not to be had' : null),
   async start(lab) {
     writeFileSync(clockFile(lab), '+0')

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
-import { closeSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs'
+import { rmSync } from 'node:fs'
+import { open, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import pg from 'pg'
@@ -93,17 +94,24 @@ export const fullDisk: Fault = {
   },
 }
 
-async function fill(file: string, disk: string): Promise<void> {
-  const { bavail, bsize } = statfsSync(disk)
-  const size = String(Math.max(1, bavail - 4) * bsize)
-  await promisify(execFile)('fallocate', ['-l', size, file])
-  const rest = openSync(file, 'a')
-  const page = Buffer.alloc(4096)
+async function fill(path: string, disk: string): Promise<void> {
+  const { bavail, bsize } = await statfs(disk)
+  // Postgres goes on meanwhile: most at once, and the rest until there is none.
+  await promisify(execFile)('fallocate', ['-l', String(Math.floor(bavail * 0.9) * bsize), path])
+  const file = await open(path, 'a')
   try {
-    for (;;) writeSync(rest, page)
+    for (const size of [256 * 1024, 4096]) {
+      await untilFull(async () => void (await file.write(Buffer.alloc(size))))
+    }
+  } finally {
+    await file.close()
+  }
+}
+
+async function untilFull(write: () => Promise<void>): Promise<void> {
+  try {
+    for (;;) await write()
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'ENOSPC')) throw error
-  } finally {
-    closeSync(rest)
   }
 }

@@ -74,8 +74,8 @@ async function furnish(yard: Yard, tree: string): Promise<Lab> {
   const templateFile = join(yard.folder, 'mail.html')
   writeFileSync(templateFile, mailTemplate)
 
-  const data = mountDisk(yard, 'data', '700m')
-  const log = data === null ? null : mountDisk(yard, 'log', '600m')
+  const data = mountDisk(yard, 'data', '400m')
+  const log = data === null ? null : mountDisk(yard, 'log', '500m')
   let smallDisks = data === null || log === null ? null : { data, log }
   let primary: Postgres = await makePostgres(
     { yard, name: 'first', below: data ?? yard.folder },
@@ -180,6 +180,8 @@ const common = {
   SEKISHO_SECRET: secret,
   SEKISHO_LOG_LEVEL: 'warn',
   SEKISHO_TRUST_PROXY: '1',
+  // Longer than the lab's balancer takes to notice.
+  SEKISHO_DRAIN_SECONDS: '3',
   GOTRUE_EXTERNAL_ANONYMOUS_USERS_ENABLED: 'true',
   GOTRUE_SMTP_MAX_FREQUENCY: '0s',
   GOTRUE_SMTP_ADMIN_EMAIL: 'gate@faults.example',
