@@ -38,7 +38,7 @@ export interface Minted {
   scope: string
 }
 
-/** An opaque token is for our own user info, and its grant is tidied away a day after its last refresh token. */
+/** An opaque token is for our own user info; a grant without a session, of which it may be, is tidied away after a day. */
 const longestOpaque = 1 * day
 
 /**

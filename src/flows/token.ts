@@ -4,7 +4,6 @@ import { Fault } from '../base/fault.ts'
 import { second } from '../base/time.ts'
 import { readAccessToken } from '../model/access-token.ts'
 import { type Application, isPublic } from '../model/application.ts'
-import type { Granted } from '../model/grant.ts'
 import { verifyIssued } from '../model/key.ts'
 import {
   findIssuedToken,
@@ -15,6 +14,7 @@ import {
   revokeIssuedToken,
   revokeRefreshToken,
   type TokenFacts,
+  type TokenUser,
 } from '../model/token.ts'
 import type { ActingParty, Confirmation } from '../model/token-row.ts'
 import { issuerOf } from './authorize.ts'
@@ -131,7 +131,7 @@ export async function whoHolds(
   ctx: Context,
   token: string,
   holder: Confirmation | null,
-): Promise<Granted> {
+): Promise<TokenUser> {
   const read = readAccessToken(ctx, token)
   const granted = read === null ? null : await findTokenUser(ctx, read)
   const scheme = holder !== null || (granted !== null && granted.cnf !== null) ? 'DPoP' : 'Bearer'

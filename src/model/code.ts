@@ -6,8 +6,9 @@ import { sqlAfter, sqlNow } from './clock.ts'
 import { recordingOf } from './event.ts'
 import { isLive } from './grant.ts'
 import { type Redeeming, redeem, redemptionProblem } from './redemption.ts'
-import type { TargetProblem } from './rights.ts'
+import { type TargetProblem, tellsRights } from './rights.ts'
 import { type Issue, type Issued, revoking } from './token-row.ts'
+import { wideSecret } from './wide-secret.ts'
 
 /** How long a code waits to be redeemed. */
 export const codeLifetime = 1 * minute
@@ -41,7 +42,7 @@ export async function createCode(
     details: CodeDetails
   },
 ): Promise<string | null> {
-  const value = ctx.random.token()
+  const value = wideSecret(ctx, 32, tellsRights(code.scope)).toString('base64url')
   // Whoever deletes the user or ends the session locks in this order, too.
   const { rows } = await sql`
     with held as (

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { Tx } from '../base/context.ts'
 import { type Granted, type GrantedRow, toGranted } from './grant.ts'
+import { type HolderRow, holdersSql } from './holder.ts'
 import {
   type Asker,
   organizationsScope,
@@ -9,7 +10,6 @@ import {
   type TargetProblem,
   targetProblem,
 } from './rights.ts'
-import { type UserRow, usersSql } from './user-row.ts'
 
 /** A grant as its user is now, with what they may at the target; `problem` where it gives no token for that. */
 export async function findExchanged(
@@ -18,14 +18,14 @@ export async function findExchanged(
   { target, asker }: { target: Target | null; asker: Asker },
 ): Promise<(Granted & { problem: TargetProblem | null }) | null> {
   // Whether organizations were granted to the subject has been asked before: what counts here is membership.
-  const { rows } = await sql<UserRow & GrantedRow & { problem: TargetProblem | null }>`
-    ${usersSql(
+  const { rows } = await sql<HolderRow & GrantedRow & { problem: TargetProblem | null }>`
+    ${holdersSql(
       sql`idp.grants g join auth.users u on u.id = g.user_id
         cross join lateral (select ${organizationsScope}::text as scope) t`,
       sql`g.id as grant_id, g.session_id as granted_session_id, g.application_id as granted_application_id,
         g.scope as granted_scope, g.api_scopes as granted_api_scopes, g.authenticated_at as granted_at,
         '{}'::jsonb as granted_details, ${targetProblem(target, asker)} as problem,
-        ${rightsColumn({ scope: sql`g.scope`, applicationId: sql`g.application_id`, target, asker })},`,
+        ${rightsColumn({ scope: sql`g.scope`, applicationId: sql`g.application_id`, target, asker })}`,
     )}
     where g.id = ${grantId}`.execute(ctx.db)
   const [row] = rows

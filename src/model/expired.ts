@@ -29,14 +29,8 @@ const dead: readonly Dead[] = [
   // A page that stood open for long may begin again within a day.
   olderThan('idp.interactions', 'expires_at', 1 * day),
   olderThan('idp.session_tokens', 'expires_at', 0),
-  // No session takes it along at its end, so it goes with its last token.
-  olderThan(
-    'idp.grants',
-    'created_at',
-    1 * day,
-    // Looked for by its index: without the offset Postgres may rather read all tokens, and join.
-    sql` and row.session_id is null and not exists (select from idp.tokens t where t.grant_id = row.id offset 0)`,
-  ),
+  // No session takes it along at its end. It has no refresh token, and its opaque access token lived for a day at most.
+  olderThan('idp.grants', 'created_at', 1 * day, sql` and row.session_id is null`),
   olderThan('idp.limits', 'resets_at', 0),
   olderThan('idp.pushed_requests', 'expires_at', 0),
   olderThan('idp.device_codes', 'expires_at', 1 * day),

@@ -4,10 +4,9 @@ import { second } from '../base/time.ts'
 import { sqlAfter, sqlNow } from './clock.ts'
 import { recordingOf } from './event.ts'
 import { type GrantedRow, isLive, toGranted } from './grant.ts'
+import { type HolderRow, holdersSql } from './holder.ts'
 import {
   childOf,
-  newFamily,
-  newRefreshToken,
   type RefreshValue,
   readRefreshValue,
   stepOf,
@@ -15,21 +14,10 @@ import {
 } from './refresh-value.ts'
 import { type TargetProblem, targetProblem } from './rights.ts'
 import { type Issue, type Issued, isBoundTo, issuedColumns } from './token-row.ts'
-import { type UserRow, usersSql } from './user-row.ts'
+import { isWideSecret } from './wide-secret.ts'
 
 /** How long a spent refresh token still gets the same child: for tabs that refresh at once, and lost answers. */
 export const reuseInterval = 10 * second
-
-/** A first refresh token for a grant that came without a code. */
-export async function createRefreshToken(ctx: Tx, grantId: string, issue: Issue): Promise<string> {
-  const value = newFamily(ctx)
-  await sql`
-    with granted as (
-      select g.id as grant_id, g.application_id, g.scope, '{}'::jsonb as token_details from idp.grants g
-      where g.id = ${grantId} and g.application_id = ${issue.applicationId})
-    ${newRefreshToken(ctx, { value, from: 'granted', issue })}`.execute(ctx.db)
-  return writeRefreshValue(ctx, value)
-}
 
 export type Rotation = { outcome: 'rotated'; issued: Issued } | { outcome: Refusal }
 
@@ -54,7 +42,7 @@ export async function rotateRefreshToken(ctx: Tx, refresh: Refresh): Promise<Rot
   if (value === null) return { outcome: 'unknown' }
   const bound = refresh.bindsRefresh && refresh.cnf !== null ? refresh.cnf : {}
   const goodUntil = sqlAfter(ctx, refresh.refreshLifetime)
-  const { rows } = await sql<UserRow & GrantedRow>`
+  const { rows } = await sql<HolderRow & GrantedRow>`
     with spent as (
       update idp.tokens t set generation = t.generation + 1, rotated_at = (array_prepend(${sqlNow(ctx)}, t.rotated_at))[1:${sql.lit(remembered)}],
         details = t.details || ${JSON.stringify(bound)}::text::jsonb, good_until = ${goodUntil},
@@ -63,7 +51,7 @@ export async function rotateRefreshToken(ctx: Tx, refresh: Refresh): Promise<Rot
         and ${targetProblem(refresh.target, refresh)} is null and ${fits(refresh)}
       returning ${grantColumns}),
     ${recordingOf(ctx, 'session.refreshed', 'spent')}
-    ${usersSql(sql`auth.users u join spent on spent.user_id = u.id`, sql`${issuedColumns('spent', refresh)},`)}`.execute(
+    ${holdersSql(sql`auth.users u join spent on spent.user_id = u.id`, sql`${issuedColumns('spent', refresh, isWideSecret(value.family))}`)}`.execute(
     ctx.db,
   )
   const [row] = rows
@@ -76,7 +64,7 @@ export async function keepRefreshToken(ctx: Tx, refresh: Refresh): Promise<Rotat
   const value = readRefreshValue(ctx, refresh.token)
   if (value === null) return { outcome: 'unknown' }
   const { rows } = await sql<
-    UserRow & GrantedRow & { fits: boolean; problem: TargetProblem | null }
+    HolderRow & GrantedRow & { fits: boolean; problem: TargetProblem | null }
   >`
     with good as (
       select ${grantColumns}, ${targetProblem(refresh.target, refresh)} as problem, ${fits(refresh)} as fits
@@ -84,7 +72,7 @@ export async function keepRefreshToken(ctx: Tx, refresh: Refresh): Promise<Rotat
       for key share of g),
     fitting as (select * from good where problem is null and fits),
     ${recordingOf(ctx, 'session.refreshed', 'fitting')}
-    ${usersSql(sql`auth.users u join good on good.user_id = u.id`, sql`${issuedColumns('good', refresh)}, good.problem, good.fits,`)}`.execute(
+    ${holdersSql(sql`auth.users u join good on good.user_id = u.id`, sql`${issuedColumns('good', refresh, isWideSecret(value.family))}, good.problem, good.fits`)}`.execute(
     ctx.db,
   )
   const [row] = rows
@@ -103,7 +91,7 @@ async function retryRefreshToken(
   const spentAt = sql`t.rotated_at[t.generation - ${value.generation}::integer]`
   const problem = targetProblem(refresh.target, refresh)
   // Locked for update, not for share: two who came for the same reason would wait for each other.
-  const { rows } = await sql<UserRow & GrantedRow & { outcome: 'again' | Refusal }>`
+  const { rows } = await sql<HolderRow & GrantedRow & { outcome: 'again' | Refusal }>`
     with presented as (
       select ${grantColumns}, case
           when t.generation > ${value.generation} and coalesce(${spentAt} <= ${sqlAfter(ctx, -reuseInterval)}, true) then 'reused'
@@ -120,7 +108,7 @@ async function retryRefreshToken(
       delete from idp.grants g using presented where g.id = presented.grant_id and presented.outcome = 'reused'
       returning g.*),
     ${recordingOf(ctx, 'token.reused', 'revoked')}, ${recordingOf(ctx, 'session.refreshed', 'again')}
-    ${usersSql(sql`auth.users u join presented on presented.user_id = u.id`, sql`${issuedColumns('presented', refresh)}, presented.outcome,`)}`.execute(
+    ${holdersSql(sql`auth.users u join presented on presented.user_id = u.id`, sql`${issuedColumns('presented', refresh, isWideSecret(value.family))}, presented.outcome`)}`.execute(
     ctx.db,
   )
   const [row] = rows
@@ -129,7 +117,7 @@ async function retryRefreshToken(
   return rotated(row, writeRefreshValue(ctx, childOf(value)))
 }
 
-function rotated(row: UserRow & GrantedRow, refreshToken: string): Rotation {
+function rotated(row: HolderRow & GrantedRow, refreshToken: string): Rotation {
   return { outcome: 'rotated', issued: { ...toGranted(row), refreshToken } }
 }
 

@@ -2,17 +2,8 @@ import { type RawBuilder, sql } from 'kysely'
 import type { Tx } from '../base/context.ts'
 import { sqlNow } from './clock.ts'
 import { recordingOf } from './event.ts'
-import {
-  type Asker,
-  noRights,
-  type Rights,
-  rightsColumn,
-  type Target,
-  type TargetProblem,
-  targetProblem,
-} from './rights.ts'
-import type { User } from './user.ts'
-import { toUser, type UserRow, usersSql } from './user-row.ts'
+import { type Holder, type HolderRow, toHolder } from './holder.ts'
+import { noRights, type Rights } from './rights.ts'
 
 /**
  * What a user allowed an application, in one session: each authorization has a grant of its own, so that a stolen code
@@ -20,7 +11,7 @@ import { toUser, type UserRow, usersSql } from './user-row.ts'
  */
 export interface Granted {
   grantId: string
-  user: User
+  user: Holder
   /** Null where no sign-in stands behind it: an exchanged token. */
   sessionId: string | null
   applicationId: string
@@ -69,10 +60,10 @@ export function grantedColumns(source: string): RawBuilder<unknown> {
     ${from('scope')} as granted_scope, ${from('api_scopes')} as granted_api_scopes, ${from('authenticated_at')} as granted_at, ${from('token_details')} as granted_details`
 }
 
-export function toGranted(row: UserRow & GrantedRow): Granted {
+export function toGranted(row: HolderRow & GrantedRow): Granted {
   return {
     grantId: row.grant_id,
-    user: toUser(row),
+    user: toHolder(row),
     sessionId: row.granted_session_id,
     applicationId: row.granted_application_id,
     grantedScope: row.granted_scope,
@@ -125,28 +116,4 @@ export async function createGrant(
     ${recordingOf(ctx, 'grant.created', 'granted')}
     select id from granted`.execute(ctx.db)
   return rows[0]?.id ?? null
-}
-
-/** A grant with its user as they are now, and what they may at this target; null when it or its session has ended. */
-export async function findGranted(
-  ctx: Tx,
-  grantId: string,
-  { target, asker }: { target: Target | null; asker: Asker },
-): Promise<{ granted: Granted; problem: TargetProblem | null } | null> {
-  const rights = rightsColumn({
-    ...{ scope: sql`g.scope`, applicationId: sql`g.application_id`, target, asker },
-  })
-  const { rows } = await sql<UserRow & GrantedRow & { problem: TargetProblem | null }>`
-    ${usersSql(
-      sql`idp.grants g cross join lateral (select g.scope) t left join auth.sessions s on s.id = g.session_id
-        join auth.users u on u.id = g.user_id`,
-      sql`g.id as grant_id, g.session_id as granted_session_id, g.application_id as granted_application_id,
-        g.scope as granted_scope, g.api_scopes as granted_api_scopes, g.authenticated_at as granted_at,
-        '{}'::jsonb as granted_details, ${targetProblem(target, asker)} as problem, ${rights},`,
-    )}
-    where g.id = ${grantId} and g.application_id = ${asker.applicationId} and ${isLive(ctx)}`.execute(
-    ctx.db,
-  )
-  const [row] = rows
-  return row === undefined ? null : { granted: toGranted(row), problem: row.problem }
 }

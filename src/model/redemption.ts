@@ -4,10 +4,11 @@ import { sha256 } from '../base/crypto.ts'
 import { sqlNow } from './clock.ts'
 import { recordingOf } from './event.ts'
 import { type GrantedRow, toGranted } from './grant.ts'
+import { type HolderRow, holdersSql } from './holder.ts'
 import { newFamily, newRefreshToken, writeRefreshValue } from './refresh-value.ts'
 import { type TargetProblem, targetProblem } from './rights.ts'
 import { held, type Issue, type Issued, issuedColumns } from './token-row.ts'
-import { type UserRow, usersSql } from './user-row.ts'
+import { isWideSecret } from './wide-secret.ts'
 
 /** What is good once, for the tokens of one grant. */
 export interface Redeemable {
@@ -30,8 +31,10 @@ export async function redeem(
   { value, kind, fits = sql`true` }: Redeemable & { fits?: RawBuilder<unknown> },
   { alwaysRefresh, ...issue }: Redeeming,
 ): Promise<Issued | null> {
-  const refresh = newFamily(ctx)
-  const { rows } = await sql<UserRow & GrantedRow & { has_refresh: boolean }>`
+  // A device had its code before anybody knew what it would be allowed.
+  const isWide = kind === 'device' || isWideSecret(Buffer.from(value, 'base64url'))
+  const refresh = newFamily(ctx, isWide)
+  const { rows } = await sql<HolderRow & GrantedRow & { has_refresh: boolean }>`
     with ${held(ctx, { value, kind, issue })},
     spent as (
       update idp.tokens t set used_at = ${sqlNow(ctx)} from held
@@ -42,7 +45,7 @@ export async function redeem(
     refresh as (${newRefreshToken(ctx, { value: refresh, from: 'spent', issue })}
       where has_refresh),
     ${recordingOf(ctx, 'code.redeemed', 'spent')}
-    ${usersSql(sql`auth.users u join spent on spent.user_id = u.id`, sql`${issuedColumns('spent', issue)}, spent.has_refresh,`)}`.execute(
+    ${holdersSql(sql`auth.users u join spent on spent.user_id = u.id`, sql`${issuedColumns('spent', issue, isWide)}, spent.has_refresh`)}`.execute(
     ctx.db,
   )
   const [row] = rows

@@ -3,6 +3,7 @@ import type { Tx } from '../base/context.ts'
 import { hmacSha256, sameSecret, secretOf, sha256 } from '../base/crypto.ts'
 import { sqlAfter, sqlNow } from './clock.ts'
 import type { Issue } from './token-row.ts'
+import { wideSecret } from './wide-secret.ts'
 
 /** A refresh token: its family, whose row has this hash, and how often it has been exchanged. */
 export interface RefreshValue {
@@ -16,9 +17,9 @@ const familyLength = 16
 const markedLength = familyLength + 4
 const length = markedLength + 12
 
-/** A family that nobody knows yet, at its first generation. */
-export function newFamily(ctx: Tx): RefreshValue {
-  return valueOf(Buffer.from(ctx.random.bytes(familyLength)), 0)
+/** A family that nobody knows yet, at its first generation; `isWide` where its tokens may tell of roles or organizations. */
+export function newFamily(ctx: Tx, isWide: boolean): RefreshValue {
+  return refreshValue(wideSecret(ctx, familyLength, isWide), 0)
 }
 
 export function childOf({ family, hash, generation }: RefreshValue): RefreshValue {
@@ -40,10 +41,10 @@ export function readRefreshValue(ctx: Tx, token: string): RefreshValue | null {
   if (bytes.length !== length || bytes.toString('base64url') !== token) return null
   const marked = bytes.subarray(0, markedLength)
   if (!sameSecret(bytes.subarray(markedLength), markOf(ctx, marked))) return null
-  return valueOf(bytes.subarray(0, familyLength), bytes.readUInt32BE(familyLength))
+  return refreshValue(bytes.subarray(0, familyLength), bytes.readUInt32BE(familyLength))
 }
 
-function valueOf(family: Buffer, generation: number): RefreshValue {
+function refreshValue(family: Buffer, generation: number): RefreshValue {
   return { family, hash: sha256(family), generation }
 }
 

@@ -40,6 +40,12 @@ export const noRights: Rights = {
 export const organizationsScope = 'urn:logto:scope:organizations'
 const organizationRolesScope = 'urn:logto:scope:organization_roles'
 
+/** Whether tokens of this scope tell of roles or organizations. */
+export function tellsRights(scope: string): boolean {
+  const names = scope.split(' ')
+  return ['roles', organizationsScope, organizationRolesScope].some((name) => names.includes(name))
+}
+
 /**
  * The rights of user `u` as one JSON column `rights`, for a query whose rows are users. `scope` is the granted scope in
  * SQL, `applicationId` the grant's application: nothing is read that the scope does not ask for.

@@ -36,8 +36,9 @@ export interface Issued extends Granted {
   refreshToken: string | null
 }
 
-/** Columns of an issued grant and of what its user may, from the expression that redeemed. */
-export function issuedColumns(source: string, issue: Issue): RawBuilder<unknown> {
+/** Columns of an issued grant and of what its user may, from the expression that redeemed; `isWide` where tokens tell of that. */
+export function issuedColumns(source: string, issue: Issue, isWide: boolean): RawBuilder<unknown> {
+  if (!isWide && issue.target === null) return sql`${grantedColumns(source)}, null::json as rights`
   const rights = rightsColumn({
     scope: sql.ref(`${source}.scope`),
     applicationId: sql.ref(`${source}.application_id`),

@@ -5,31 +5,49 @@ import type { AccessToken } from './access-token.ts'
 import { sqlNow } from './clock.ts'
 import { recordingOf } from './event.ts'
 import { type Granted, type GrantedRow, isLive, toGranted } from './grant.ts'
+import { type HolderRow, holdersSql } from './holder.ts'
+import { type Identity, type IdentityRow, toIdentity } from './identity.ts'
 import { readRefreshValue } from './refresh-value.ts'
-import { rightsColumn } from './rights.ts'
+import { rightsColumn, tellsRights } from './rights.ts'
 import { type ActingParty, type Confirmation, revoking } from './token-row.ts'
-import { type UserRow, usersSql } from './user-row.ts'
+
+/** What UserInfo tells of: beside what tokens say, who the user is elsewhere, where the scope has it. */
+export interface TokenUser extends Granted {
+  identities: Identity[]
+}
 
 /** The user behind an access token, as they are now; null when its grant, its session or its user is no more. */
-export async function findTokenUser(ctx: Tx, token: AccessToken): Promise<Granted | null> {
-  const { rows } = await sql<UserRow & Omit<GrantedRow, 'granted_scope' | 'granted_details'>>`
-    ${usersSql(
+export async function findTokenUser(ctx: Tx, token: AccessToken): Promise<TokenUser | null> {
+  const { cnf, acr, userInfoClaims, authenticatedAt, scope } = token
+  const rights = tellsRights(scope)
+    ? rightsColumn({
+        ...{ scope: sql`${scope}::text`, applicationId: sql`g.application_id` },
+        ...{ target: null, asker: null },
+      })
+    : sql`null::json as rights`
+  const identities = scope.split(' ').includes('identities')
+    ? sql`(select json_agg(i order by i.created_at, i.id) from auth.identities i where i.user_id = u.id)`
+    : sql`null::json`
+  const { rows } = await sql<
+    HolderRow &
+      Omit<GrantedRow, 'granted_scope' | 'granted_details'> & { identities: IdentityRow[] | null }
+  >`
+    ${holdersSql(
       sql`idp.grants g left join auth.sessions s on s.id = g.session_id join auth.users u on u.id = g.user_id`,
       sql`g.id as grant_id, g.session_id as granted_session_id, g.application_id as granted_application_id,
-        g.api_scopes as granted_api_scopes, g.authenticated_at as granted_at,
-        ${rightsColumn({ scope: sql`${token.scope}::text`, applicationId: sql`g.application_id`, target: null, asker: null })},`,
+        g.api_scopes as granted_api_scopes, g.authenticated_at as granted_at, ${rights}, ${identities} as identities`,
     )}
     where g.id = ${token.grantId}::uuid and g.application_id = ${token.applicationId} and ${isLive(ctx)}`.execute(
     ctx.db,
   )
   const [row] = rows
   if (row === undefined) return null
-  const { cnf, acr, userInfoClaims, authenticatedAt, scope } = token
   const details = { wantsAuthTime: authenticatedAt !== null, ...(cnf !== null && { cnf }) }
   return {
     ...toGranted({ ...row, granted_scope: scope, granted_details: details }),
     acr,
     userInfoClaims,
+    identities: (row.identities ?? []).map(toIdentity),
   }
 }
 

@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { hour } from '../../src/base/time.ts'
 import { mintAccessToken } from '../../src/flows/mint.ts'
 import { findApplication } from '../../src/model/application.ts'
-import { createGrant, findGranted } from '../../src/model/grant.ts'
-import { createRefreshToken } from '../../src/model/grant-refresh.ts'
+import { findExchanged } from '../../src/model/exchanged.ts'
+import { createGrant } from '../../src/model/grant.ts'
 import { setApplicationRoles } from '../../src/model/role.ts'
 import { deleteUser, updateUser } from '../../src/model/user.ts'
 import {
@@ -15,16 +15,7 @@ import {
   things,
   wideTokens,
 } from './oidc-authority.ts'
-import {
-  claimsOf,
-  issuer,
-  machineBasic,
-  me,
-  refresh,
-  shopBasic,
-  type Tokens,
-  verdict,
-} from './oidc-client.ts'
+import { claimsOf, issuer, machineBasic, me, shopBasic, verdict } from './oidc-client.ts'
 
 describe('a machine’s token', () => {
   test('for an API has the scopes of its roles, and says no user', async () => {
@@ -157,31 +148,24 @@ test('a grant without a session carries tokens that say who acts, until it is re
   const asker = { applicationId: 'shop', isThirdParty: false }
   const target = { indicator: things, organizationId: null }
   const elsewhere = { target: { indicator: bills, organizationId: null }, asker }
-  expect(await findGranted(ctx, grantId ?? '', elsewhere)).toMatchObject({
+  expect(await findExchanged(ctx, grantId ?? '', elsewhere)).toMatchObject({
     problem: 'resource-not-granted',
   })
-  const found = await findGranted(ctx, grantId ?? '', { target, asker })
+  const found = await findExchanged(ctx, grantId ?? '', { target, asker })
   if (found === null) throw new Error('The grant has just been made.')
   expect(found).toMatchObject({
     problem: null,
-    granted: { rights: { targetScopes: ['read:things'] } },
+    rights: { targetScopes: ['read:things'] },
   })
-  const made = { application, holder: found.granted, cnf: null, act: { sub: 'machine' } }
+  const made = { application, holder: found, cnf: null, act: { sub: 'machine' } }
   const opaque = await mintAccessToken(ctx, { ...made, scope: 'openid email', target: null })
   const signed = await mintAccessToken(ctx, { ...made, scope: 'read:things', target })
-  const issue = { ...asker, target: null, opaque: null, cnf: null, bindsRefresh: false }
-  const kept = await createRefreshToken(ctx, found.granted.grantId, {
-    ...issue,
-    refreshLifetime: hour,
-  })
   expect(await (await me(at, opaque.value)).json()).toMatchObject({ email: 'ann@example.com' })
   for (const { value } of [opaque, signed]) {
     expect(await introspect(at, value)).toMatchObject({ active: true, act: { sub: 'machine' } })
   }
-  const next = (await (await refresh(at, kept, { resource: things })).json()) as Tokens
-  expect(next.scope).toBe('read:things')
   await at.post('/oidc/token/revocation', { token: signed.value }, shopBasic)
-  for (const token of [opaque.value, signed.value, next.access_token, next.refresh_token]) {
+  for (const token of [opaque.value, signed.value]) {
     expect(await introspect(at, token)).toEqual({ active: false })
   }
 })

@@ -1,5 +1,7 @@
 import type { Granted } from '../../model/grant.ts'
-import type { User } from '../../model/user.ts'
+import type { Holder } from '../../model/holder.ts'
+import type { Identity } from '../../model/identity.ts'
+import type { TokenUser } from '../../model/token.ts'
 
 type Claims = Record<string, unknown>
 
@@ -26,7 +28,7 @@ export function idTokenClaims(granted: Granted): Claims {
 }
 
 /** The same for UserInfo, which tells more. */
-export function userInfoClaims(granted: Granted): Claims {
+export function userInfoClaims(granted: TokenUser): Claims {
   const { user, grantedScope, rights } = granted
   const scopes = new Set(grantedScope.split(' '))
   return {
@@ -34,7 +36,10 @@ export function userInfoClaims(granted: Granted): Claims {
     ...ownClaims(granted),
     ...named(user, granted.userInfoClaims),
     ...(scopes.has('custom_data') && { custom_data: user.customData }),
-    ...(scopes.has('identities') && { identities: identitiesOf(user), sso_identities: [] }),
+    ...(scopes.has('identities') && {
+      identities: identitiesOf(granted.identities),
+      sso_identities: [],
+    }),
     ...(rights.organizations !== null && { organization_data: rights.organizations }),
   }
 }
@@ -54,7 +59,7 @@ function ownClaims({ user, grantedScope, rights }: Told): Claims {
 const standardScopes: ReadonlySet<string> = new Set(['profile', 'email', 'phone', 'address'])
 
 /** Claims that the `claims` parameter names, whatever the scope (OpenID Connect Core § 5.5); none that is absent. */
-function named(user: User, names: readonly string[]): Claims {
+function named(user: Holder, names: readonly string[]): Claims {
   if (names.length === 0) return {}
   const all = standardClaims(user, standardScopes)
   return Object.fromEntries(
@@ -64,7 +69,7 @@ function named(user: User, names: readonly string[]): Claims {
   )
 }
 
-function standardClaims(user: User, scopes: ReadonlySet<string>): Claims {
+function standardClaims(user: Holder, scopes: ReadonlySet<string>): Claims {
   return {
     ...(scopes.has('profile') && profileClaims(user)),
     ...(scopes.has('email') && {
@@ -81,7 +86,7 @@ function standardClaims(user: User, scopes: ReadonlySet<string>): Claims {
 }
 
 /** Absent values are null for the claims that have a column, as Logto's SDKs declare them. */
-function profileClaims(user: User): Claims {
+function profileClaims(user: Holder): Claims {
   const { details, username } = user
   const own = profileDetails.filter((name) => typeof details[name] === 'string')
   const preferred = details.preferred_username ?? username
@@ -98,9 +103,9 @@ function profileClaims(user: User): Claims {
 }
 
 /** Social identities by their provider; the address and the phone number are no provider. */
-function identitiesOf(user: User): Claims {
+function identitiesOf(identities: readonly Identity[]): Claims {
   return Object.fromEntries(
-    user.identities
+    identities
       .filter(({ provider }) => provider !== 'email' && provider !== 'phone')
       .map(({ provider, subject, data }) => [provider, { userId: subject, details: data }]),
   )
