@@ -92,7 +92,8 @@ function manifest(): object {
     '@auth/core': '>=0.30.0 <1',
     'next-auth': '^4.24.0 || ^5.0.0-beta.0',
   }
-  const packages = [...wanted].filter((id) => !/^node:|^shared\/|\.js$/.test(id))
+  const ids = [...wanted].filter((id) => !/^node:|^shared\/|\.js$/.test(id))
+  const packages = [...new Set(ids.map(packageOf))]
   const dependencies = packages.filter((id) => !(id in optional)).sort()
   return {
     name,
@@ -116,6 +117,11 @@ function manifest(): object {
       Object.keys(optional).map((id) => [id, { optional: true }]),
     ),
   }
+}
+
+/** What is asked for may be a part of a package. */
+function packageOf(id: string): string {
+  return id.split('/', id.startsWith('@') ? 2 : 1).join('/')
 }
 
 function versionOf(id: string): string {

@@ -4,9 +4,8 @@ import type { Background } from './background.ts'
 import type { Cache } from './cache.ts'
 import type { Config } from './config.ts'
 import type { Log } from './log.ts'
-import type { Observer } from './observe.ts'
+import type { Observer, Trace } from './observe.ts'
 import type { Random } from './random.ts'
-import type { Trace } from './trace.ts'
 
 /** Who acts: recorded with every event. */
 export type Actor =

@@ -2,7 +2,6 @@ import type { Kysely } from 'kysely'
 import type { Database } from '../db/tables.ts'
 import type { Context } from './context.ts'
 import type { Metrics } from './metrics.ts'
-import type { Tracing } from './trace.ts'
 
 /** A statement that went to the database, and how it ended. */
 export interface Statement {
@@ -25,6 +24,30 @@ export interface Arrival {
   requestId: string
   /** W3C's `traceparent`, where who brings it is believed. */
   traceparent: string | null
+}
+
+/** What a request's context knows of its trace. */
+export interface Trace {
+  readonly traceId: string
+  /** For who is asked on behalf of this request (W3C Trace Context). */
+  readonly traceparent: string
+  /** A part of the request's work that is worth a name; it fails where the work throws. */
+  within<T>(name: string, work: () => Promise<T>): Promise<T>
+}
+
+export interface Tracing {
+  request(arrival: Arrival): RequestTrace
+  /** For what no request asked for. */
+  fetch(inner: Context['fetch']): Context['fetch']
+  /** Sends what is left. */
+  close(): Promise<void>
+}
+
+export interface RequestTrace {
+  readonly trace: Trace
+  statement(statement: Statement): void
+  fetch(inner: Context['fetch']): Context['fetch']
+  end(route: string, status: number): void
 }
 
 /** One request that is looked at. */

@@ -1,7 +1,8 @@
 import { DiagLogLevel, diag } from '@opentelemetry/api'
 import type { TracingConfig } from './config/telemetry.ts'
 import type { Log } from './log.ts'
-import { createTracing, type Tracing } from './trace.ts'
+import type { Tracing } from './observe.ts'
+import { createTracing } from './trace.ts'
 
 type Sdk = typeof import('@opentelemetry/sdk-trace')
 

@@ -9,33 +9,9 @@ import {
   type Tracer,
   trace,
 } from '@opentelemetry/api'
-import type { Arrival, Statement } from './observe.ts'
+import type { Arrival, Statement, Tracing } from './observe.ts'
 
 type Fetch = typeof globalThis.fetch
-
-/** What a request's context knows of its trace. */
-export interface Trace {
-  readonly traceId: string
-  /** For who is asked on behalf of this request (W3C Trace Context). */
-  readonly traceparent: string
-  /** A part of the request's work that is worth a name; it fails where the work throws. */
-  within<T>(name: string, work: () => Promise<T>): Promise<T>
-}
-
-export interface Tracing {
-  request(arrival: Arrival): RequestTrace
-  /** For what no request asked for. */
-  fetch(inner: Fetch): Fetch
-  /** Sends what is left. */
-  close(): Promise<void>
-}
-
-export interface RequestTrace {
-  readonly trace: Trace
-  statement(statement: Statement): void
-  fetch(inner: Fetch): Fetch
-  end(route: string, status: number): void
-}
 
 /** Spans of requests, of their statements, and of what they ask elsewhere; each is handed its parent. */
 export function createTracing(tracer: Tracer, close: () => Promise<void>): Tracing {
