@@ -7,7 +7,7 @@ import { createApplication } from '../src/model/application.ts'
 import { onServer, withName } from '../test/setup/names.ts'
 import { startPostgres } from '../test/setup/postgres-server.ts'
 import { copyUsers } from './growth/copy.ts'
-import { type Line, latencies } from './growth/latency.ts'
+import { type Line, latencies, lists } from './growth/latency.ts'
 import { callback, password, refreshTokenOf, shop } from './growth/names.ts'
 import { narrow, type Seeded, seed, wide } from './growth/seed.ts'
 import { tidyTimed, type Updates, updatesOf } from './growth/upkeep.ts'
@@ -86,7 +86,10 @@ async function growTo(world: World, users: number, samples: number): Promise<Gro
   )
   const running = await world.start()
   try {
-    const lines = await latencies({ origin: world.origin, users, samples, ...known })
+    const place = { origin: world.origin, users, samples, ...known }
+    const lines = [...(await latencies(place)), ...(await lists(place, ''))]
+    await onServer(url, 'create index idx_users_created_at_desc on auth.users (created_at desc)')
+    lines.push(...(await lists(place, ', with GoTrue’s index')))
     const updates = await world.within(updatesOf)
     lines.push(...(await world.within((ctx) => tidyTimed(ctx))))
     return { users, seeded, gigabytes, lines, updates }
