@@ -23,7 +23,7 @@ export async function startOurs(url: string, port: number): Promise<Competitor> 
   }
   const cookies = await fill(url, environment)
   const server = await startServer(['src/cli.ts', 'start', '--json'], environment)
-  return { ...server, name: 'ours', issuer: `${origin}/oidc`, cookies }
+  return { ...server, name: 'ours', databaseUrl: url, issuer: `${origin}/oidc`, cookies }
 }
 
 async function fill(url: string, environment: Record<string, string>): Promise<string[]> {

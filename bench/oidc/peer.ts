@@ -9,7 +9,7 @@ export async function startPeer(url: string, port: number): Promise<Competitor> 
   const server = await startServer(['bench/oidc/library.ts'], environment)
   const cookies: string[] = []
   while (cookies.length < users) cookies.push(await signedIn(issuer))
-  return { ...server, name: 'oidc-provider', issuer, cookies }
+  return { ...server, name: 'oidc-provider', databaseUrl: url, issuer, cookies }
 }
 
 async function signedIn(issuer: string): Promise<string> {

@@ -33,6 +33,7 @@ export interface Competitor {
   name: string
   issuer: string
   pid: number
+  databaseUrl: string
   cookies: string[]
   stop(): Promise<void>
 }
