@@ -102,9 +102,12 @@ async function patiently<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
+// lock_not_available; deadlock_detected, where it met requests that take the same tables in another order.
+const inLine = ['55P03', '40P01']
+
 function isLocked(error: unknown): boolean {
   const cause = error instanceof Error ? error.cause : null
-  return cause instanceof Error && 'code' in cause && cause.code === '55P03'
+  return cause instanceof Error && 'code' in cause && inLine.includes(String(cause.code))
 }
 
 async function makeHistory(db: Kysely<Database>): Promise<void> {
