@@ -110,3 +110,101 @@ test('a long address against many stars takes no time (M4)', () => {
   expect(matchesGlob('https://**a**a**a**a**a**b', `https://${'a'.repeat(4000)}`)).toBe(false)
   expect(performance.now() - began).toBeLessThan(1000)
 })
+
+/** Addresses whose host is not what it seems; `app.example` is the only one that is allowed. */
+function deceits(): string[] {
+  const good = 'app.example'
+  const bad = 'evil.example'
+  const between = [
+    '@',
+    '\\@',
+    '%40',
+    '/',
+    '\\',
+    '\\\\',
+    '//',
+    '#',
+    '?',
+    '.',
+    ':',
+    ';',
+    ',',
+    '%2f',
+    '%5c',
+    '%00',
+    '\t',
+    '\n',
+    '\r',
+    '。',
+    '／',
+    '＠',
+    ' ',
+    '&',
+    '=',
+    '%09',
+    '..',
+    '@@',
+    ':80@',
+    ':@',
+    '[',
+    ']',
+    '|',
+    '^',
+    '`',
+  ]
+  const schemes = [
+    'https://',
+    'https:',
+    'https:/',
+    'https:///',
+    'https:\\\\',
+    '//',
+    '\\\\',
+    '/\\',
+    'HTTPS://',
+    'http://',
+    'javascript://',
+    'data://',
+    'https://https://',
+    ' https://',
+    '\thttps://',
+  ]
+  const hosts = between.flatMap((one) => [
+    `${good}${one}${bad}`,
+    `${bad}${one}${good}`,
+    `${good}${one}${bad}/here`,
+    `${bad}${one}${good}/here`,
+  ])
+  return [
+    ...schemes.flatMap((scheme) => hosts.map((host) => scheme + host)),
+    ...[
+      'https://2130706433/',
+      'https://0x7f.1/',
+      'https://app.example.',
+      'https://app.example:0/',
+      'https://app.example:99999/',
+      'https://аpp.example/',
+      'https://app.example%E3%80%82evil.example',
+      'javascript:alert(1)//app.example',
+      'data:text/html,app.example',
+      'blob:https://app.example/x',
+      'https:app.example@evil.example',
+    ],
+  ]
+}
+
+test('whatever an address says, it is allowed only where a browser finds the allowed host (E1)', () => {
+  const rules = {
+    siteUrl: 'https://site.example/',
+    patterns: ['https://app.example/**', 'https://*.apps.example/*'],
+  }
+  const all = deceits()
+  expect(all.length).toBeGreaterThan(500)
+  for (const address of all) {
+    if (!isAllowedRedirect(address, rules)) continue
+    const { protocol, hostname, username } = new URL(address, 'https://base.example')
+    expect([address, protocol, hostname, username]).toEqual([address, 'https:', 'app.example', ''])
+  }
+  expect(isAllowedRedirect('https://app.example/here', rules)).toBe(true)
+  expect(isAllowedRedirect('https://one.apps.example/', rules)).toBe(true)
+})
