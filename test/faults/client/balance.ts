@@ -3,7 +3,8 @@ import type { Wire } from './wire.ts'
 
 /** What a balancer does: it asks every node whether it is ready, and sends people to those that are. */
 export interface Balance {
-  pick(chance: Chance): number
+  /** Another node than `except`, where there is one that is ready. */
+  pick(chance: Chance, except?: number): number
   isReady(node: number): boolean
   stop(): Promise<void>
 }
@@ -35,8 +36,10 @@ export function openBalance(wire: Wire, { nodes, stray, everyMs = 200 }: Balance
   }, everyMs)
   return {
     isReady: (node) => ready[node] ?? false,
-    pick(chance) {
-      const good = ready.flatMap((is, node) => (is ? [node] : []))
+    pick(chance, except) {
+      const all = ready.flatMap((is, node) => (is ? [node] : []))
+      const others = all.filter((node) => node !== except)
+      const good = others.length > 0 ? others : all
       const isStray = good.length === 0 || chance.draw() < stray
       return (isStray ? chance.below(nodes) : chance.among(good)) ?? 0
     },

@@ -125,7 +125,7 @@ function atOnce<T>(
   attempt: (node: number) => Promise<Done<T>>,
 ): Promise<Done<T>[]> {
   const first = world.pick(chance)
-  const second = (first + 1 + chance.below(world.origins.length - 1)) % world.origins.length
+  const second = world.pick(chance, first)
   return Promise.all((isTwice ? [first, second] : [first]).map(attempt))
 }
 

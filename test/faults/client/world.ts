@@ -12,8 +12,8 @@ export interface World {
   mail: MailServer
   serviceRoleKey: string
   origins: readonly string[]
-  /** A node to ask: one that says it is ready, or now and then any. */
-  pick(chance: Chance): number
+  /** A node to ask: one that says it is ready and is another than `except`, or now and then any. */
+  pick(chance: Chance, except?: number): number
   /** Whether nobody shall begin anything new. */
   isOver(): boolean
 }

@@ -1,3 +1,4 @@
+import { until } from '../lab/yard.ts'
 import type { Fault, Scene } from '../run.ts'
 
 /** Down for a moment, as long as it takes to come up again. */
@@ -42,6 +43,31 @@ export const failover: Fault = {
     await lab.relay.cut('replication')
     await lab.promoteStandby()
     heal()
+    await lab.renewStandby()
+  },
+}
+
+export const oldPrimary: Fault = {
+  name: 'old-primary',
+  what: 'after a failover the old primary comes back, alone and ready to write, and the address of the database leads to it: the nodes refuse it',
+  rounds: 1,
+  bounds: { graceMs: 15_000 },
+  async disturb({ lab, inject, heal, hold, isReady }) {
+    inject()
+    await lab.primary().kill()
+    const old = await lab.promoteStandby()
+    await until(() => (lab.nodes.every(({ number }) => isReady(number)) ? true : null), {
+      why: () => 'Not all nodes found the new primary within a minute.',
+    })
+    // They have written there by now: what it says of the time before is out of date.
+    await hold(1000)
+    old.standAlone()
+    await old.start()
+    await lab.leadTo(old)
+    await hold(4000)
+    await lab.leadTo(lab.primary())
+    heal()
+    await old.kill()
     await lab.renewStandby()
   },
 }

@@ -1,5 +1,5 @@
 import type { Fault } from '../run.ts'
-import { failover, killedDatabase, restartedDatabase } from './database.ts'
+import { failover, killedDatabase, oldPrimary, restartedDatabase } from './database.ts'
 import { partition, slowNetwork } from './network.ts'
 import { drainedNode, frozenNode, killedNode } from './nodes.ts'
 import { badMail, clockSteps } from './outside.ts'
@@ -32,4 +32,5 @@ export const faults: readonly Fault[] = [
   badMail,
   rollingUpgrade,
   failover,
+  oldPrimary,
 ]

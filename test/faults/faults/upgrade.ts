@@ -14,20 +14,23 @@ export async function copyTree(from: string, to: string): Promise<string> {
   return to
 }
 
-/** The version with a migration more than the one before. */
+/** The version with some migrations more than the one before: each is a file, and so a transaction, of its own. */
 async function nextVersion(tree: string, folder: string, version: number): Promise<string> {
   const next = await copyTree(tree, join(folder, `version-${version}`))
-  const text = await readFile(join(import.meta.dirname, '../fixtures/migration.sql'), 'utf8')
+  const text = await readFile(join(import.meta.dirname, '../fixtures/migrations.sql'), 'utf8')
+  const parts = text.split(/^-- next file$/m)
   for (let one = 1; one <= version; one += 1) {
-    const name = `9${String(one).padStart(3, '0')}_of_the_fault_harness.sql`
-    await writeFile(join(next, 'migrations', name), text.replaceAll('$version', String(one)))
+    for (const [at, part] of parts.entries()) {
+      const name = `9${one}${String(at).padStart(2, '0')}_of_the_fault_harness.sql`
+      await writeFile(join(next, 'migrations', name), part.replaceAll('$version', String(one)))
+    }
   }
   return next
 }
 
 export const rollingUpgrade: Fault = {
   name: 'upgrade',
-  what: 'a rolling restart into a version with a migration more, which adds columns, an index and a table; nodes of both versions answer side by side, and no request fails',
+  what: 'a rolling restart into a version with migrations that add columns, an index and a table; nodes of both versions answer side by side, and no request fails',
   rounds: 2,
   bounds: { mayFail: 'refused' },
   stray: 0,

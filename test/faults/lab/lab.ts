@@ -42,6 +42,8 @@ export interface Lab {
   settings(node: number): Record<string, string>
   startNodes(options?: StartOptions): Promise<void>
   stopNodes(): Promise<void>
+  /** The nodes' way to the database leads there from now on, and what they have open is cut. */
+  leadTo(postgres: Postgres): Promise<void>
   /** The standby becomes the primary; the nodes' way leads there from now on. Returns the one that was. */
   promoteStandby(): Promise<Postgres>
   /** The one that is no primary becomes the standby, from a fresh copy. */
@@ -156,11 +158,14 @@ async function furnish(yard: Yard, tree: string): Promise<Lab> {
       primary = standby
       standby = before
       await relay.set(replication, { target: target(primary) })
-      for (const node of nodes) {
-        await relay.set(wayOf(node.number), { target: target(primary) })
-        await relay.cut(wayOf(node.number))
-      }
+      await lab.leadTo(primary)
       return before
+    },
+    async leadTo(postgres) {
+      for (const { number } of nodes) {
+        await relay.set(wayOf(number), { target: target(postgres) })
+        await relay.cut(wayOf(number))
+      }
     },
     renewStandby: () => standby.follow(primary, replicationPort),
     async close() {

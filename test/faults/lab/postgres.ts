@@ -24,6 +24,8 @@ export interface Postgres {
   revive(): Promise<void>
   /** Makes a primary of a standby. */
   promote(): Promise<void>
+  /** From its next start on it waits for no standby. */
+  standAlone(): void
   /** Makes a standby of this one: a copy of `primary`, which it follows by way of `relayPort`. */
   follow(primary: Postgres, relayPort: number): Promise<void>
   query<Row extends object>(text: string, values?: unknown[]): Promise<Row[]>
@@ -147,6 +149,10 @@ export async function describePostgres({ yard, name, below }: PostgresPlace) {
       await query('select pg_promote(true, 60)')
       await query(`alter system set synchronous_standby_names = ''`)
       await query('select pg_reload_conf()')
+    },
+    standAlone() {
+      const file = join(directory, 'postgresql.auto.conf')
+      appendFileSync(file, `synchronous_standby_names = ''\n`)
     },
     async follow(primary, relayPort) {
       rmSync(directory, { recursive: true, force: true })
