@@ -1,7 +1,7 @@
 import { mkdir, open, rename } from 'node:fs/promises'
 import type { PGlite } from '@electric-sql/pglite'
 import { damaged, examine, keepFiles, missingFiles } from './damage.ts'
-import type { OpenDatabase } from './driver.ts'
+import { type OpenDatabase, unavailable } from './driver.ts'
 import { type Disk, type Durability, durable, syncTree } from './durable.ts'
 import { lockDirectory } from './lock.ts'
 import { connectPGlite, loadEngine } from './pglite.ts'
@@ -41,17 +41,21 @@ export async function openPGliteDirectory(
       ...(state === 'crashed' ? { synced: await syncTree(database, disk) } : {}),
       ...(disk === undefined ? {} : { disk }),
     })
-    const engine = await start(dataDir, durability)
+    const { engine, death } = await start(dataDir, durability)
     durability.begin()
     const keep = () => keepFiles(dataDir, writeWhole)
     if (!isThrowaway) await keep()
     const stop = keepCheckpoints(engine, keep)
-    return connectPGlite(engine, async () => {
+    const release = async () => {
       await stop()
-      await durability.end()
-      await keep()
-      await lock.release()
-    })
+      try {
+        await durability.end()
+        await keep()
+      } finally {
+        await lock.release()
+      }
+    }
+    return connectPGlite(engine, release, death)
   } catch (error) {
     await lock.release()
     throw error
@@ -60,10 +64,24 @@ export async function openPGliteDirectory(
 
 const noDisk: Disk = { syncNow() {}, async sync() {} }
 
-async function start(dataDir: string, { filesystem, startParams }: Durability): Promise<PGlite> {
+async function start(
+  dataDir: string,
+  { filesystem, startParams }: Durability,
+): Promise<{ engine: PGlite; death: Promise<never> }> {
   const { PGlite } = await loadEngine()
   const said: string[] = []
-  const onStderr = (text: string) => said.push(text) > 0
+  let die = (_: Error) => {}
+  const death = new Promise<never>((_, reject) => {
+    die = reject
+  })
+  death.catch(() => {})
+  const onStderr = (text: string) => {
+    // What the log does not take, Postgres may not go on without: it stops, and the next start mends it.
+    const [, why] = /PANIC:\s*(.*)/.exec(text) ?? []
+    if (why !== undefined) die(unavailable(`The embedded database has stopped: ${why}`))
+    if (said.length < 100) said.push(text)
+    return true
+  }
   let engine: PGlite
   try {
     engine = await PGlite.create({ fs: filesystem, startParams, onStderr })
@@ -74,7 +92,8 @@ async function start(dataDir: string, { filesystem, startParams }: Durability): 
     const { rows } = await engine.query<{ path: string }>(storedRelations)
     const paths = rows.map(({ path }) => path)
     const missing = await missingFiles(`${dataDir}/database`, paths)
-    if (missing.length === 0) return engine
+    said.length = 0
+    if (missing.length === 0) return { engine, death }
     throw await damaged(dataDir, missing)
   } catch (error) {
     await engine.close().catch(() => {})

@@ -26,7 +26,19 @@ export async function loadEngine() {
   }
 }
 
-export function connectPGlite(engine: PGlite, afterClose: () => Promise<void>): OpenDatabase {
+/** `death` rejects when the engine has stopped in the midst of something: what waits for it then would wait for ever. */
+export function connectPGlite(
+  engine: PGlite,
+  afterClose: () => Promise<void>,
+  death: Promise<never> = new Promise(() => {}),
+): OpenDatabase {
+  let dead: Error | null = null
+  death.catch((error: Error) => {
+    dead = error
+  })
+  const refuseWhenDead = () => {
+    if (dead !== null) throw dead
+  }
   const queries = listeners<Query>()
   const notices = listeners<Notice>()
   const options = {
@@ -38,14 +50,23 @@ export function connectPGlite(engine: PGlite, afterClose: () => Promise<void>): 
       notices.tell({ severity: notice.severity ?? 'NOTICE', message: notice.message ?? '' }),
   }
 
+  // An engine that has stopped cannot be closed; the next start mends what it left.
+  const close = async () => {
+    if (dead === null) await Promise.race([engine.close(), death])
+  }
+
   const sender = (runner: Pick<PGlite, 'query' | 'exec'>) => {
     return async <T>(text: string, parameters: unknown[] = []) => {
       queries.tell({ sql: text })
+      refuseWhenDead()
       try {
         if (parameters.length > 0) {
-          return await runner.query<T>(text, parameters.map(toParameter), options)
+          return await Promise.race([
+            runner.query<T>(text, parameters.map(toParameter), options),
+            death,
+          ])
         }
-        const results = await runner.exec(text, options)
+        const results = await Promise.race([runner.exec(text, options), death])
         return (results.at(-1) ?? { rows: [], fields: [] }) as Awaited<
           ReturnType<typeof runner.query<T>>
         >
@@ -65,14 +86,18 @@ export function connectPGlite(engine: PGlite, afterClose: () => Promise<void>): 
         get closed() {
           return engine.closed
         },
-        close: () => engine.close(),
+        close,
         query: sender(engine),
         async transaction(work) {
+          refuseWhenDead()
           queries.tell({ sql: 'begin' })
           try {
-            const result = await engine.transaction((tx) =>
-              work({ query: sender(tx), rollback: () => tx.rollback() }),
-            )
+            const result = await Promise.race([
+              engine.transaction((tx) =>
+                work({ query: sender(tx), rollback: () => tx.rollback() }),
+              ),
+              death,
+            ])
             queries.tell({ sql: 'commit' })
             return result
           } catch (error) {
@@ -97,7 +122,7 @@ export function connectPGlite(engine: PGlite, afterClose: () => Promise<void>): 
     guard: untroubled,
     async close() {
       await db.destroy()
-      if (!engine.closed) await engine.close()
+      if (!engine.closed) await close()
       await afterClose()
     },
   }
