@@ -22,7 +22,7 @@ export async function startOurs(url: string, port: number): Promise<Competitor> 
     ...{ SEKISHO_PUBLIC_URL: origin, SEKISHO_SECRET: 'the secret of a benchmark, long enough' },
   }
   const cookies = await fill(url, environment)
-  const server = await startServer(['src/cli.ts', 'start', '--json'], environment)
+  const server = await startServer(['bin/sekisho.js', 'start', '--json'], environment)
   return { ...server, name: 'ours', databaseUrl: url, issuer: `${origin}/oidc`, cookies }
 }
 

@@ -45,7 +45,7 @@ export async function onPostgres(server: string, name: string): Promise<World> {
   return {
     ...{ kind: 'postgres', name, origin, server },
     within: (work) => within(() => openDatabase({ url }), 'start', environment, work),
-    start: () => startServer(['src/cli.ts', 'start', '--json'], environment),
+    start: () => startServer(['bin/sekisho.js', 'start', '--json'], environment),
     async copy() {
       await onServer(server, `create database ${copied} template ${name}`)
       return copied
@@ -68,7 +68,7 @@ export async function onEmbedded(): Promise<World> {
   return {
     ...{ kind: 'embedded', name: 'embedded', origin, server: null },
     within: (work) => within(() => openDatabase({ dataDir }), 'dev', environment, work),
-    start: () => startServer(['src/cli.ts', 'dev', '--json'], environment),
+    start: () => startServer(['bin/sekisho.js', 'dev', '--json'], environment),
     async copy() {
       const copied = join(directory, 'before')
       cpSync(dataDir, copied, { recursive: true })
