@@ -63,13 +63,15 @@ export function preparingClient(
     if (death !== null) throw death
     connection.sentAt = performance.now()
     try {
-      return await send(text, parameters)
+      const result = await send(text, parameters)
+      connection.answers += 1
+      return result
     } catch (error) {
       if (endsConnection(error)) death = error
+      else connection.answers += 1
       throw withoutValues(error)
     } finally {
       connection.sentAt = null
-      connection.answers += 1
     }
   }
 

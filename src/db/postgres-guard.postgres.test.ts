@@ -116,12 +116,15 @@ test('a database that was made to only read is no place for requests', async () 
   await expect.poll(guard.trouble, patience).toBe(null)
 })
 
-test.each([3_600_000, -3_600_000, 3000, -3000])('a clock that is off by %i milliseconds is no clock', async (off) => {
-  let wrong = off
-  await open(() => new Date(Date.now() + wrong))
-  await expect.poll(guard.trouble, patience).toBe('clock-off')
-  // The server and this test have the same clock, which is told whatever the node's shows.
-  expect(Math.abs((heard.at(-1) ?? 0) - Date.now())).toBeLessThan(60_000)
-  wrong = 0
-  await expect.poll(guard.trouble, patience).toBe(null)
-})
+test.each([3_600_000, -3_600_000, 3000, -3000])(
+  'a clock that is off by %i milliseconds is no clock',
+  async (off) => {
+    let wrong = off
+    await open(() => new Date(Date.now() + wrong))
+    await expect.poll(guard.trouble, patience).toBe('clock-off')
+    // The server and this test have the same clock, which is told whatever the node's shows.
+    expect(Math.abs((heard.at(-1) ?? 0) - Date.now())).toBeLessThan(60_000)
+    wrong = 0
+    await expect.poll(guard.trouble, patience).toBe(null)
+  },
+)

@@ -8,7 +8,7 @@ const beat = 500
 /** A server that says nothing for so long, on any connection, is asked over a new one. */
 const silence = 1000
 /** And when that one is silent too, it is away. */
-const connecting = 750
+const connecting = 1000
 /** Between two tries to come back. */
 const shortestPause = 100
 const longestPause = 1000
@@ -72,13 +72,8 @@ export function guardPostgres(
     client ??= await connect()
     const sent = now().getTime()
     const began = performance.now()
-    const heard = connections.answers()
     const answer = await soon(ask(client), silence)
-    if (answer === null) {
-      // Only this one connection is broken where others bring answers.
-      if (connections.answers() !== heard) return drop()
-      throw unavailable('The database does not answer')
-    }
+    if (answer === null) throw unavailable('The database does not answer')
     const received = now().getTime()
     // On its way for half of the time, by a clock that nobody sets meanwhile.
     hear(answer.clock + (performance.now() - began) / 2)
@@ -107,12 +102,14 @@ export function guardPostgres(
     client = null
   }
 
-  function failed(error: unknown): void {
+  function failed(error: unknown, heard: number): void {
     drop()
     if (isMissing(error) && text === question) {
       text = plainQuestion
       return
     }
+    // It may be slow, or take no newcomers: who is there already is served.
+    if (connections.answers() !== heard) return
     failures += 1
     // One connection may break alone: a new one tells.
     if (failures === 1) return
@@ -122,7 +119,8 @@ export function guardPostgres(
 
   async function run(): Promise<void> {
     while (!over.signal.aborted) {
-      await check().catch(failed)
+      const heard = connections.answers()
+      await check().catch((error: unknown) => failed(error, heard))
       const wait = failures === 0 ? beat : failures === 1 && trouble === null ? 0 : backoff()
       await pause(wait, undefined, { signal: over.signal, ref: false }).catch(() => {})
     }

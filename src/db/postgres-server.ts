@@ -8,7 +8,7 @@ export interface Connection {
   sentAt: number | null
   /** Within a transaction that may last. */
   isPatient: boolean
-  /** How often the server, or its end, was heard. */
+  /** How often the server was heard. */
   answers: number
   /** The server's history at that time; null where it does not tell. */
   timeline: string | null
