@@ -5,10 +5,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { PGlite } from '@electric-sql/pglite'
 import { sql } from 'kysely'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { migrate } from './migrate.ts'
 import { isDataDirectoryInUse, openDatabase } from './open.ts'
+import { connectPGlite } from './pglite.ts'
 
 let dataDir: string
 let child: ChildProcess | undefined
@@ -72,6 +74,26 @@ test('a directory that cannot be opened is let go', async () => {
   expect(await openDatabase({ dataDir }).catch((error) => error)).not.toSatisfy(
     isDataDirectoryInUse,
   )
+})
+
+test('an engine that has stopped keeps nobody waiting, and the end neither', async () => {
+  const engine = await PGlite.create()
+  let die = (_: Error) => {}
+  const death = new Promise<never>((_, reject) => {
+    die = reject
+  })
+  const ended: string[] = []
+  const database = connectPGlite(engine, async () => void ended.push('released'), death)
+  const long = sql`select pg_sleep(1)`.execute(database.db)
+  die(new Error('stopped: no space left'))
+  await expect(long).rejects.toThrow('no space left')
+  const after = sql`select 1`.execute(database.db)
+  await expect(after).rejects.toThrow('no space left')
+  const transaction = database.db.transaction().execute((db) => sql`select 1`.execute(db))
+  await expect(transaction).rejects.toThrow('no space left')
+  await database.close()
+  expect(ended).toEqual(['released'])
+  await engine.close()
 })
 
 const kills = Number(process.env.SEKISHO_TEST_KILLS ?? 20)

@@ -89,7 +89,8 @@ export function connectPGlite(
         close,
         query: sender(engine),
         async transaction(work) {
-          refuseWhenDead()
+          // Kysely waits until the work begins: it is to fail at its first statement.
+          if (dead !== null) return work({ query: sender(engine), rollback: async () => {} })
           queries.tell({ sql: 'begin' })
           try {
             const result = await Promise.race([
