@@ -164,6 +164,8 @@ export async function closedLoop(
         tally.begin(0)
         tally.end({ ...outcome, latencyMs: now - start, serviceMs: now - start })
       }
+      // Who is sent away waits a little, as clients do: else refusals would be all that the server does.
+      if (outcome !== 'out of stock' && isRefusal(outcome.kind)) await pause(refusedPauseMs)
     }
   }
   await Promise.all(workers.map(work))
@@ -236,6 +238,12 @@ function createTally(name: string) {
       }
     },
   }
+}
+
+const refusedPauseMs = 100
+
+function isRefusal(kind: Kind): boolean {
+  return kind === 'limited' || kind === 'unavailable'
 }
 
 function isGood(kind: Kind): boolean {
