@@ -53,7 +53,7 @@ const dead: readonly Dead[] = [
   olderThan('auth.oauth_client_states', 'created_at', 1 * day),
   olderThan('auth.saml_relay_states', 'created_at', 1 * day),
   // For each that goes, Postgres reads all of GoTrue's relay states: their reference to it has no index.
-  { ...olderThan('auth.flow_state', 'created_at', 1 * day), batch: 100 },
+  { ...olderThan('auth.flow_state', 'created_at', 1 * day), batch: 25 },
   // Ended by its date.
   olderThan('auth.sessions', 'not_after', 3 * day),
 ]
@@ -65,7 +65,7 @@ const dead: readonly Dead[] = [
 const scattered: readonly Omit<Dead, 'by'>[] = [
   {
     // For each that goes, Postgres reads all challenges: their reference to it has no index.
-    ...{ table: 'auth.mfa_factors', batch: 100 },
+    ...{ table: 'auth.mfa_factors', batch: 25 },
     isDead: (ctx) => sql`row.status = 'unverified' and row.updated_at < ${sqlAfter(ctx, -1 * day)}`,
   },
   {
