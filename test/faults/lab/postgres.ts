@@ -1,5 +1,6 @@
 import { execFile, execFileSync } from 'node:child_process'
-import { appendFileSync, chownSync, existsSync, mkdirSync, rmSync } from 'node:fs'
+import { appendFileSync, chownSync, existsSync, mkdirSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
@@ -155,7 +156,7 @@ export async function describePostgres({ yard, name, below }: PostgresPlace) {
       appendFileSync(file, `synchronous_standby_names = ''\n`)
     },
     async follow(primary, relayPort) {
-      rmSync(directory, { recursive: true, force: true })
+      await rm(directory, { recursive: true, force: true })
       ownFolder(directory)
       const source = `host=127.0.0.1 port=${relayPort} user=postgres application_name=${name}`
       await run('pg_basebackup', ['-d', source, '-R', '-X', 'stream', '-c', 'fast', '--no-sync'])
