@@ -5,6 +5,7 @@ const deeper: Record<string, string> = {
   growth: './growth.ts',
   observers: './observers.ts',
   oidc: './oidc.ts',
+  profile: './profile.ts',
 }
 
 const [name = ''] = process.argv.slice(2).filter((one) => !one.startsWith('-'))

@@ -78,6 +78,7 @@ function at(value: number): string {
   return value.toFixed(1)
 }
 
-function escaped(text: string): string {
+/** Text between tags, or in an attribute. */
+export function escaped(text: string): string {
   return text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`)
 }
