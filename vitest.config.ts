@@ -9,6 +9,7 @@ const unit = [
   'test/contract/authjs-edge.test.ts',
   'test/contract/floors.test.ts',
   'test/contract/oidc-rows.test.ts',
+  'test/contract/incidents.test.ts',
   'src/db/lock.test.ts',
   'bench/**/*.test.ts',
   'test/faults/**/*.test.ts',

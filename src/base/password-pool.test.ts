@@ -52,7 +52,7 @@ test('jobs end with what was made of them, one after the other, and a flood of o
   expect(ended.slice(0, 6)).toEqual(['flood0', 'flood1', 'flood2', 'flood3', 'ann', 'bob'])
 })
 
-test('whose wait would be too long is refused at once and told how long; who sends little still gets in', async () => {
+test('whose wait would be too long is refused at once and told how long; who sends little still gets in (M11)', async () => {
   const { pool, ask, let: release } = gated()
   // Ten milliseconds each, as long as nothing was measured: a second is a hundred.
   const flood = ['flood', 'b'].flatMap((key) =>
@@ -74,7 +74,7 @@ test('whose wait would be too long is refused at once and told how long; who sen
   await Promise.all(flood)
 })
 
-test('a dear one is weighed: it waits behind what was there, and the next one of its kind is refused', async () => {
+test('a dear one is weighed: it waits behind what was there, and the next one of its kind is refused (M2)', async () => {
   const { pool, ask, ended, let: release } = gated()
   const all = [
     ask('first'),

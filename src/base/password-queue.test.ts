@@ -23,7 +23,7 @@ function order(queue: ReturnType<typeof queueOf>): string[] {
   return names
 }
 
-test('who sends one waits for one turn of each other, however many they sent', () => {
+test('who sends one waits for one turn of each other, however many they sent (M11)', () => {
   const queue = queueOf(['a', 1], ['a', 1], ['a', 1], ['a', 1], ['b', 1], ['c', 1])
   expect(order(queue)).toEqual(['a0', 'b4', 'c5', 'a1', 'a2', 'a3'])
 })

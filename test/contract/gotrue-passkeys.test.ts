@@ -57,7 +57,7 @@ async function signIn(
   })
 }
 
-test('a passkey is made, and signs in without a name', async () => {
+test('a passkey is made, and signs in without a name (O5)', async () => {
   const { world, session, bearer } = await ann()
   const key = softwareKey()
   const asked = await askFor(world, bearer)

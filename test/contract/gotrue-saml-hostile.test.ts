@@ -103,7 +103,7 @@ test('a signature that is wrapped around something else proves nothing (G1)', as
   })
 })
 
-test('what nobody signed, or a stranger, or with what can be broken, is not believed (G2)', async () => {
+test('what nobody signed, or a stranger, or with what can be broken, is not believed (G2, G4)', async () => {
   const world = await samlWorld(many)
   const { it, whole, evil, bare, respond } = partsOf(world)
   const sha1 = 'http://www.w3.org/2000/09/xmldsig#sha1'

@@ -112,7 +112,7 @@ test('a response may be signed as a whole, or both may be', async () => {
   ).toHaveProperty('access_token')
 })
 
-test('before the assertion is looked at, the form is', async () => {
+test('before the assertion is looked at, the form is (G11)', async () => {
   const world = await samlWorld()
   const xml = Buffer.from(honest(statementOf(world))).toString('base64')
   const none = '00000000-0000-4000-8000-000000000000'

@@ -171,7 +171,7 @@ test('a session lasts no longer than the company lets it', async () => {
   expect(body.msg).toBe('Invalid Refresh Token: Session Expired')
 })
 
-test('who comes unasked ends where they want to, if that is allowed, else at the site', async () => {
+test('who comes unasked ends where they want to, if that is allowed, else at the site (G11)', async () => {
   const world = await samlWorld()
   const come = async (assertionId: string, relayState: string) => {
     const answer = await arrive(world, honest(statementOf(world, { assertionId })), { relayState })
