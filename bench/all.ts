@@ -126,11 +126,11 @@ function arrangement(): string {
     : 'nothing is pinned: figures of servers and of this program disturb each other.'
 }
 
-function lineOf({ name, ours, half, limits: [limit], peers }: Measured): string {
-  const against = [limit, ...peers]
-    .flatMap((one) => one ?? [])
-    .map((one) => `${(ours.perSecond / one.perSecond).toFixed(2)} of ${one.name}`)
-  const flaws = [ours, ...peers, half].flatMap(({ complaint }) => complaint ?? [])
+function lineOf({ name, ours, half, limits, peers }: Measured): string {
+  const against = [...limits, ...peers].map(
+    (one) => `${(ours.perSecond / one.perSecond).toFixed(2)} of ${one.name}`,
+  )
+  const flaws = [ours, ...limits, ...peers, half].flatMap(({ complaint }) => complaint ?? [])
   return [
     `${name} ${ours.perSecond.toFixed(0)}/s, p99 ${half.p99.toFixed(1)} ms at half${half.isVoid ? ' (VOID)' : ''}`,
     ...against,

@@ -1,8 +1,8 @@
 import type { OpenDatabase } from '../src/db/open.ts'
 import { createApp } from '../src/main.ts'
-import { onServer } from '../test/setup/names.ts'
+import { onServer, withName } from '../test/setup/names.ts'
 import { atOnce, type Contestant, limitContestant } from './contestant.ts'
-import { prepareReplay, replay } from './limits/pgbench.ts'
+import { countRows, prepareReplay, replay } from './limits/pgbench.ts'
 import { prepareReplayOnPGlite, replayOnPGlite } from './limits/pglite.ts'
 import { record, type Statement } from './limits/record.ts'
 import { type Act, type Ask, askWithin } from './scenarios/act.ts'
@@ -52,9 +52,11 @@ export async function rehearse(world: World, options: RehearsalOptions): Promise
         const act = acts.get(name)
         const limit = limits.find(({ kind }) => kind === 'statements')
         if (act === undefined || limit?.kind !== 'statements') continue
+        const before = await rowsOf(world)
         const recorded = await record(act.operation, recordings, world.kind)
+        const rows = (await rowsOf(world)) - before
         const { isReading } = limit
-        const replay = await replayOf(world, { name, source, recorded, isReading })
+        const replay = await replayOf(world, { name, source, recorded, rows, isReading })
         if (replay !== null) replays.set(name, replay)
       }
     })
@@ -71,6 +73,7 @@ interface Recording {
   name: string
   source: string
   recorded: readonly Statement[][]
+  rows: number
   isReading: boolean
 }
 
@@ -85,9 +88,12 @@ async function replayOf({ server }: World, recording: Recording): Promise<Contes
   }
   const prepared = await prepareReplay({ ...recording, server, clients: atOnce })
   if (prepared === null) return null
-  return limitContestant('its statements by pgbench', async () => ({
-    perSecond: await replay(server, prepared),
-  }))
+  return limitContestant('its statements by pgbench', () => replay(server, prepared))
+}
+
+/** No other process can look into an embedded database: there, nothing is compared. */
+async function rowsOf({ server, name }: World): Promise<number> {
+  return server === null ? 0 : countRows(withName(server, name))
 }
 
 /** Nobody measures the recording, so nobody need wait for the disk. */

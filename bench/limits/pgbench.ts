@@ -22,6 +22,8 @@ export interface Replay {
   constants: string[]
   clients: number
   perClient: number
+  /** What the recording wrote, and a replay must write too: else it was told that its tokens are no good. */
+  rows: number
 }
 
 export interface ReplayOptions {
@@ -31,13 +33,14 @@ export interface ReplayOptions {
   name: string
   recorded: readonly Statement[][]
   clients: number
+  rows: number
   /** Whether the same values may be used again and again: nothing is used up by reading. */
   isReading: boolean
 }
 
 /** Null where the requests said nothing to the database. */
 export async function prepareReplay(options: ReplayOptions): Promise<Replay | null> {
-  const { server, source, name, recorded, clients, isReading } = options
+  const { server, source, name, recorded, clients, rows, isReading } = options
   const perClient = Math.floor(recorded.length / clients)
   const [first = []] = recorded
   if (first.length === 0) return null
@@ -71,7 +74,7 @@ export async function prepareReplay(options: ReplayOptions): Promise<Replay | nu
   const begin = varying.length === 0 ? '' : (fetching ?? once)
   // An empty line would end a statement nowhere: only the semicolon does.
   const script = `${begin}${commands.map((one) => `${one.trim()};\n`).join('')}`
-  return { name, source, script, fetching, constants, clients, perClient }
+  return { name, source, script, fetching, constants, clients, perClient, rows }
 }
 
 interface Place {
@@ -112,18 +115,39 @@ async function store(url: string, table: string, columns: Column[], options: Rep
 }
 
 /** How many requests' worth of statements go in a second, reading the values not counted. */
-export async function replay(server: string, replayed: Replay): Promise<number> {
-  const name = `${replayed.source}_run`
+export async function replay(
+  server: string,
+  replayed: Replay,
+): Promise<{ perSecond: number; complaint: string | null }> {
+  const { source, script, fetching, rows } = replayed
+  const name = `${source}_run`
   await onServer(server, `drop database if exists ${name} with (force)`)
-  await onServer(server, `create database ${name} template ${replayed.source}`)
+  await onServer(server, `create database ${name} template ${source}`)
   try {
     const url = withName(server, name)
-    const whole = await run(url, replayed, replayed.script)
-    if (replayed.fetching === null) return whole
-    const reading = await run(url, replayed, replayed.fetching)
-    return 1 / (1 / whole - 1 / reading)
+    const before = await countRows(url)
+    const whole = await run(url, replayed, script)
+    const written = (await countRows(url)) - before
+    const complaint = written === rows ? null : `pgbench wrote ${written} rows, not ${rows}`
+    if (fetching === null) return { perSecond: whole, complaint }
+    const reading = await run(url, replayed, fetching)
+    return { perSecond: 1 / (1 / whole - 1 / reading), complaint }
   } finally {
     await onServer(server, `drop database if exists ${name} with (force)`)
+  }
+}
+
+/** Of the tables to which nearly all that is measured adds something. */
+export async function countRows(url: string): Promise<number> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    const { rows } = await client.query(`select (select count(*) from idp.events)
+      + (select count(*) from idp.tokens) + (select count(*) from auth.sessions)
+      + (select count(*) from auth.audit_log_entries) as count`)
+    return Number(rows[0]?.count)
+  } finally {
+    await client.end()
   }
 }
 

@@ -45,8 +45,8 @@ export function drawPlot({ title, unit, series, rows, mark }: Plot): string {
         ]
   const legend = series.map(
     (name, index) =>
-      `<circle cx="${left + index * 150}" cy="34" r="5" fill="${colourOf(index)}"/>` +
-      `<text x="${left + 9 + index * 150}" y="38">${escaped(name)}</text>`,
+      `<circle cx="${left + index * 120}" cy="34" r="5" fill="${colourOf(index)}"/>` +
+      `<text x="${left + 9 + index * 120}" y="38">${escaped(name)}</text>`,
   )
   const lines = rows.flatMap(({ label, dots }, row) => {
     const y = top + row * rowHeight + rowHeight / 2

@@ -57,6 +57,7 @@ test('the report has every scenario on both databases, with its ratios, and two 
   expect(page).toContain('3 limited')
   expect(page).toContain('600 ms')
   expect(page).not.toContain('†')
+  expect(page).not.toContain('went wrong')
   const plot = files['latency-postgres.svg'] ?? ''
   expect(plot.match(/<circle cx="[\d.]+" cy="\d+" r="5" fill="#\w{6}"><title>/g)).toHaveLength(6)
   expect(plot).toContain('the refresh &#60;b&#62;')
@@ -96,4 +97,13 @@ test('the newest results are read, by their time and not by their name', () => {
   write('2026-11-22-bbb.json', '2026-11-22T11:00:00.000Z')
   expect(readNewestResults(folder)?.at).toBe('2026-11-22T12:00:00.000Z')
   rmSync(folder, { recursive: true })
+})
+
+test('what went wrong is told before the figures', () => {
+  const bad = results()
+  for (const { limits } of bad.scenarios.slice(0, 1)) {
+    for (const limit of limits) limit.complaint = 'pgbench wrote nothing'
+  }
+  const page = makeReport(bad, expected)['README.md'] ?? ''
+  expect(page).toContain('* refresh (postgres), its statements: pgbench wrote nothing')
 })

@@ -63,6 +63,7 @@ function page(results: Results): string {
         : '**Nothing was pinned.**'
     } The machine made ${before.hashesPerSecond.toFixed(0)} hashes and ${before.syncsPerSecond.toFixed(0)} syncs a second before, ${after.hashesPerSecond.toFixed(0)} and ${after.syncsPerSecond.toFixed(0)} after; its load was ${before.load.toFixed(1)} and ${after.load.toFixed(1)}.`,
     voids(results),
+    complaints(results),
     ...kinds.flatMap((kind) => [
       `## On ${nameOf[kind]}`,
       `![Latency on ${nameOf[kind]}](latency-${kind}.svg)`,
@@ -83,6 +84,17 @@ function voids({ scenarios }: Results): string {
   if (late.length === 0) return ''
   const names = late.map(({ name, database }) => `${name} (${database})`).join(', ')
   return `**The generator was late in more than one operation of a hundred, so the latencies marked † say nothing:** ${names}.`
+}
+
+/** What went wrong in part of what is reported: its figures are not to be trusted. */
+function complaints({ scenarios }: Results): string {
+  const lines = scenarios.flatMap(({ name, database, ours, half, limits, peers }) => {
+    const sides = [ours, { ...half, name: 'half load' }, ...limits, ...peers]
+    return sides.flatMap(({ name: whose, complaint }) =>
+      complaint === null ? [] : [`* ${name} (${database}), ${whose}: ${complaint}`],
+    )
+  })
+  return lines.length === 0 ? '' : ['**What went wrong:**', '', ...lines].join('\n')
 }
 
 function figures({ scenarios }: Results, kind: DatabaseKind): string {
