@@ -33,7 +33,8 @@ export interface Operation {
   deed: Deed
   /** Each person is one user, and goes by one name. */
   person: string
-  node: number
+  /** Null for a deed of several requests, each of which may have met another node. */
+  node: number | null
   /** `closing`: after all faults, to see what is left. */
   phase: 'run' | 'closing'
   /** Milliseconds of one clock that only goes forward. */

@@ -44,8 +44,6 @@ export interface Bounds {
   mayFail: 'no' | 'refused' | 'yes'
   /** Deeds that the face's own protocol answers with 500 under this fault. */
   may500: readonly Deed[]
-  /** Whether a clock is wrong: then an access token may be refused, of which only the clock says how old it is. */
-  isClockWrong: boolean
 }
 
 export interface Violation {
@@ -96,7 +94,7 @@ export function windowsOf(marks: readonly Mark[], graceMs: number): Window[] {
 }
 
 export function isWithin({ start, end, node }: Operation, window: Window): boolean {
-  if (window.node !== null && window.node !== node) return false
+  if (window.node !== null && node !== null && window.node !== node) return false
   return start <= window.to && end >= window.from
 }
 

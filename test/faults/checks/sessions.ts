@@ -114,9 +114,8 @@ export const sessionsLast: Check = (facts) => {
   for (const { session, birth, uses, fences, isUnsettled } of livesOf(facts)) {
     if (isUnsettled) continue
     const refused = uses.filter(
-      ({ deed, outcome, status, end }) =>
+      ({ outcome, status, end }) =>
         outcome === 'fail' &&
-        !(facts.bounds.isClockWrong && (deed === 'user' || deed === 'me')) &&
         status !== null &&
         status !== 429 &&
         !fences.some((fence) => fence.start < end),

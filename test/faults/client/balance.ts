@@ -20,12 +20,12 @@ export function openBalance(wire: Wire, { nodes, stray, everyMs = 200 }: Balance
   const ready = Array.from({ length: nodes }, () => true)
   const asking = Array.from({ length: nodes }, () => false)
   const look = async (node: number) => {
-    // One question at a time; a node that does not answer it in two seconds is not ready.
+    // One question at a time; a node that does not answer it in a second is not ready.
     if (asking[node]) return
     asking[node] = true
     const late = setTimeout(() => {
       ready[node] = false
-    }, 2000)
+    }, 1000)
     const reply = await wire.ask(node, { method: 'GET', path: '/readyz' })
     clearTimeout(late)
     ready[node] = reply.kind === 'answer' && reply.status === 200

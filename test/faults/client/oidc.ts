@@ -50,9 +50,8 @@ export async function browserSignIn(
   person: Person,
   password: string,
 ): Promise<Browser | null> {
-  const node = world.pick(chance)
   const over = world.recorder.begin({
-    ...{ deed: 'browser-sign-in', person: person.name, node, sent: {} },
+    ...{ deed: 'browser-sign-in', person: person.name, node: null, sent: {} },
   })
   const told = { status: null, code: null, retryAfter: false, request: null, got: {} }
   const tab = openTab(world, chance, person, application.callback)
