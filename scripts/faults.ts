@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { runBroken } from '../test/faults/broken.ts'
@@ -36,10 +36,8 @@ if (chosen.length === 0 || !Number.isInteger(operations) || !Number.isInteger(se
 // What the lab started ends with this process, whichever way that ends (lab/yard.ts).
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130))
 
-const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], {
-  cwd: top,
-  encoding: 'utf8',
-}).trim()
+const asked = spawnSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: top, encoding: 'utf8' })
+const commit = asked.status === 0 ? asked.stdout.trim() : 'unknown'
 printHead({ seed, commit, operations, folder })
 const isGood = values.broken ? await runBroken({ tree, seed, folder }) : await runAll()
 process.exit(isGood ? 0 : 1)
