@@ -1,6 +1,6 @@
-import { sql } from 'kysely'
 import type { Tx } from '../base/context.ts'
 import { seal, secretOf, unseal } from '../base/crypto.ts'
+import { sql } from '../base/sql.ts'
 import { findAuthjsUser } from './authjs-user.ts'
 import { sqlNow } from './clock.ts'
 import { type Audit, record, recording } from './event.ts'

@@ -1,6 +1,6 @@
-import { sql } from 'kysely'
 import type { Tx } from '../base/context.ts'
 import { Fault } from '../base/fault.ts'
+import { sql } from '../base/sql.ts'
 import type { ConsentScopes, ScopeOfResource } from './authorization-input.ts'
 import { recording } from './event.ts'
 import { forgetApplicationRights } from './rights.ts'

@@ -1,6 +1,6 @@
-import { sql } from 'kysely'
 import type { Tx } from '../base/context.ts'
 import { hmacSha256, sameSecret, seal, secretOf, unseal } from '../base/crypto.ts'
+import { sql } from '../base/sql.ts'
 import { type ApplicationType, newApplication } from './application-input.ts'
 import { sqlNow } from './clock.ts'
 import { recording } from './event.ts'

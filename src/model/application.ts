@@ -1,6 +1,6 @@
-import { sql } from 'kysely'
 import type { Tx } from '../base/context.ts'
 import { Fault, isFault } from '../base/fault.ts'
+import { sql } from '../base/sql.ts'
 import {
   type Appearance,
   type ApplicationChange,

@@ -1,6 +1,6 @@
-import { sql } from 'kysely'
 import type { Tx } from '../base/context.ts'
 import { seal, secretOf } from '../base/crypto.ts'
+import { sql } from '../base/sql.ts'
 import { issuerOf, sealedPlace } from './account.ts'
 import type { Authenticator } from './authenticator.ts'
 import { credentialRow } from './authenticator.ts'

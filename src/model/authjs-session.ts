@@ -1,7 +1,8 @@
-import { type RawBuilder, sql } from 'kysely'
+import type { RawBuilder } from 'kysely'
 import type { Tx } from '../base/context.ts'
 import { sha256 } from '../base/crypto.ts'
 import { Fault } from '../base/fault.ts'
+import { sql } from '../base/sql.ts'
 import {
   type AuthjsUser,
   type AuthjsUserRow,

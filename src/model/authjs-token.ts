@@ -1,6 +1,6 @@
-import { sql } from 'kysely'
 import type { Tx } from '../base/context.ts'
 import { sha256 } from '../base/crypto.ts'
+import { sql } from '../base/sql.ts'
 import { sqlNow } from './clock.ts'
 import { recording } from './event.ts'
 

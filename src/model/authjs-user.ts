@@ -1,6 +1,7 @@
-import { type RawBuilder, sql } from 'kysely'
+import type { RawBuilder } from 'kysely'
 import type { Tx } from '../base/context.ts'
 import { Fault } from '../base/fault.ts'
+import { sql } from '../base/sql.ts'
 import { sqlNow } from './clock.ts'
 import { type AuditActor, record, recording } from './event.ts'
 import {

@@ -1,5 +1,6 @@
-import { type RawBuilder, sql } from 'kysely'
+import type { RawBuilder } from 'kysely'
 import type { Tx } from '../base/context.ts'
+import { sql } from '../base/sql.ts'
 
 /**
  * The time inside a statement: the database's clock, which all nodes share; in tests, where time stands, theirs.

@@ -1,6 +1,6 @@
-import { sql } from 'kysely'
 import type { Tx } from '../base/context.ts'
 import { sha256 } from '../base/crypto.ts'
+import { sql } from '../base/sql.ts'
 import { minute } from '../base/time.ts'
 import { sqlAfter, sqlNow } from './clock.ts'
 import { recordingOf } from './event.ts'

@@ -1,5 +1,5 @@
-import { sql } from 'kysely'
 import type { Tx } from '../base/context.ts'
+import { sql } from '../base/sql.ts'
 import { sqlNow } from './clock.ts'
 import { recordingOf } from './event.ts'
 

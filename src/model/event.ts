@@ -1,5 +1,6 @@
-import { type RawBuilder, sql } from 'kysely'
+import type { RawBuilder } from 'kysely'
 import type { Actor, Tx } from '../base/context.ts'
+import { sql } from '../base/sql.ts'
 import { sqlNow } from './clock.ts'
 import { nilUuid } from './uuid.ts'
 

@@ -1,5 +1,5 @@
-import { sql } from 'kysely'
 import type { Tx } from '../base/context.ts'
+import { sql } from '../base/sql.ts'
 import { type Granted, type GrantedRow, toGranted } from './grant.ts'
 import { type HolderRow, holdersSql } from './holder.ts'
 import {

@@ -1,5 +1,5 @@
-import { sql } from 'kysely'
 import type { Tx } from '../base/context.ts'
+import { sql } from '../base/sql.ts'
 import { sqlAfter, sqlNow } from './clock.ts'
 import type { Challenge } from './flow-state.ts'
 import { type ProviderTokens, sealProviderTokens } from './provider-tokens.ts'

@@ -1,5 +1,5 @@
-import { sql } from 'kysely'
 import type { Tx } from '../base/context.ts'
+import { sql } from '../base/sql.ts'
 import { sqlNow } from './clock.ts'
 
 /** A security key that is a second factor, as the library of GoTrue keeps one in `auth.mfa_factors`. */

@@ -1,6 +1,7 @@
-import { type RawBuilder, sql } from 'kysely'
+import type { RawBuilder } from 'kysely'
 import type { Tx } from '../base/context.ts'
 import { discloseFor, encloseFor } from '../base/gotrue-envelope.ts'
+import { sql } from '../base/sql.ts'
 import { minute } from '../base/time.ts'
 import { sqlAfter, sqlNow } from './clock.ts'
 import { type NewEvent, recording, recordingOf } from './event.ts'

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import { sql } from 'kysely'
 import type { Tx } from '../base/context.ts'
 import { sameSecret } from '../base/crypto.ts'
+import { sql } from '../base/sql.ts'
 import { sqlAfter, sqlNow } from './clock.ts'
 import { openProviderTokens, type ProviderTokens } from './provider-tokens.ts'
 

@@ -1,5 +1,6 @@
-import { type RawBuilder, sql } from 'kysely'
+import type { RawBuilder } from 'kysely'
 import type { Tx } from '../base/context.ts'
+import { sql } from '../base/sql.ts'
 import { second } from '../base/time.ts'
 import { sqlAfter, sqlNow } from './clock.ts'
 import { recordingOf } from './event.ts'

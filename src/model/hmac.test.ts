@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
-import { sql } from 'kysely'
 import { expect, test } from 'vitest'
 import { withDatabase } from '../../test/database.ts'
+import { sql } from '../base/sql.ts'
 import { hmacSql } from './hmac.ts'
 
 const database = withDatabase()

@@ -1,4 +1,5 @@
-import { type RawBuilder, sql } from 'kysely'
+import type { RawBuilder } from 'kysely'
+import { sql } from '../base/sql.ts'
 
 /** A column of 32 bytes in base64url as a key; null for what is none. */
 function keyBits(column: RawBuilder<string | null>): RawBuilder<unknown> {

@@ -1,4 +1,5 @@
-import { type RawBuilder, sql } from 'kysely'
+import type { RawBuilder } from 'kysely'
+import { sql } from '../base/sql.ts'
 import type { Json, User } from './user.ts'
 
 /** Whom a token speaks for, as far as tokens tell of them: a part of the user, for a part of the price. */

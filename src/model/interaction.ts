@@ -1,6 +1,6 @@
-import { sql } from 'kysely'
 import type { Tx } from '../base/context.ts'
 import { sha256 } from '../base/crypto.ts'
+import { sql } from '../base/sql.ts'
 import { day, hour } from '../base/time.ts'
 import { sqlAfter, sqlNow } from './clock.ts'
 import type { Consent } from './consent.ts'

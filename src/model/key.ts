@@ -1,4 +1,3 @@
-import { sql } from 'kysely'
 import type { Tx } from '../base/context.ts'
 import { type RootSecret, secretOf, unseal } from '../base/crypto.ts'
 import {
@@ -10,6 +9,7 @@ import {
   type VerifyingKey,
   verifyJwt,
 } from '../base/jwt.ts'
+import { sql } from '../base/sql.ts'
 import { second } from '../base/time.ts'
 import { sqlNow } from './clock.ts'
 import { configuredKeys } from './configured-key.ts'

@@ -1,6 +1,6 @@
-import { sql } from 'kysely'
 import type { Cache } from '../base/cache.ts'
 import type { Tx } from '../base/context.ts'
+import { sql } from '../base/sql.ts'
 import { sqlAfter, sqlNow } from './clock.ts'
 
 /**

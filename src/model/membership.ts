@@ -1,5 +1,5 @@
-import { sql } from 'kysely'
 import type { Tx } from '../base/context.ts'
+import { sql } from '../base/sql.ts'
 
 /** An organization as its members know it. */
 export interface Membership {

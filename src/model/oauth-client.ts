@@ -1,6 +1,7 @@
-import { type RawBuilder, sql } from 'kysely'
+import type { RawBuilder } from 'kysely'
 import type { Tx } from '../base/context.ts'
 import { sameSecret, sha256 } from '../base/crypto.ts'
+import { sql } from '../base/sql.ts'
 import { redirectUriProblem } from './application-input.ts'
 import { sqlNow } from './clock.ts'
 import { recordingOf } from './event.ts'

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { sql } from 'kysely'
 import type { Tx } from '../base/context.ts'
+import { sql } from '../base/sql.ts'
 import { second } from '../base/time.ts'
 import { sqlAfter, sqlNow } from './clock.ts'
 import { nilUuid } from './uuid.ts'

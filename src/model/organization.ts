@@ -1,6 +1,6 @@
-import { sql } from 'kysely'
 import type { Tx } from '../base/context.ts'
 import { Fault } from '../base/fault.ts'
+import { sql } from '../base/sql.ts'
 import { type NewOrganization, newOrganization } from './authorization-input.ts'
 import { sqlNow } from './clock.ts'
 import { recording } from './event.ts'

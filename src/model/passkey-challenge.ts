@@ -1,5 +1,5 @@
-import { sql } from 'kysely'
 import type { Tx } from '../base/context.ts'
+import { sql } from '../base/sql.ts'
 import { after, minute } from '../base/time.ts'
 import { sqlAfter, sqlNow } from './clock.ts'
 import { isUuid } from './uuid.ts'

@@ -1,5 +1,5 @@
-import { sql } from 'kysely'
 import { type Context, transaction } from '../base/context.ts'
+import { sql } from '../base/sql.ts'
 
 /**
  * Calls a function that the database's owner wrote, with one JSON argument, and resolves with what it returns; null for

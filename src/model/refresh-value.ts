@@ -1,6 +1,7 @@
-import { type RawBuilder, sql } from 'kysely'
+import type { RawBuilder } from 'kysely'
 import type { Tx } from '../base/context.ts'
 import { hmacSha256, sameSecret, secretOf, sha256 } from '../base/crypto.ts'
+import { sql } from '../base/sql.ts'
 import { sqlAfter, sqlNow } from './clock.ts'
 import type { Issue } from './token-row.ts'
 import { wideSecret } from './wide-secret.ts'

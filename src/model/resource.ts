@@ -1,6 +1,6 @@
-import { sql } from 'kysely'
 import type { Tx } from '../base/context.ts'
 import { Fault } from '../base/fault.ts'
+import { sql } from '../base/sql.ts'
 import { second } from '../base/time.ts'
 import { type NewResource, newResource, type ResourceChange } from './authorization-input.ts'
 import { sqlNow } from './clock.ts'

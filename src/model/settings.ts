@@ -1,6 +1,6 @@
-import { sql } from 'kysely'
 import { z } from 'zod'
 import type { Tx } from '../base/context.ts'
+import { sql } from '../base/sql.ts'
 import { sqlNow } from './clock.ts'
 import { customClaims } from './custom-claims.ts'
 import { record } from './event.ts'

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { sql } from 'kysely'
 import type { Tx } from '../base/context.ts'
+import { sql } from '../base/sql.ts'
 import { sqlNow } from './clock.ts'
 import type { User } from './user.ts'
 

@@ -1,7 +1,7 @@
-import { sql } from 'kysely'
 import type { Tx } from '../base/context.ts'
 import { sha256 } from '../base/crypto.ts'
 import { Fault } from '../base/fault.ts'
+import { sql } from '../base/sql.ts'
 import { sqlAfter, sqlNow } from './clock.ts'
 import { recordingOf } from './event.ts'
 

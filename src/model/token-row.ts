@@ -1,6 +1,7 @@
-import { type RawBuilder, sql } from 'kysely'
+import type { RawBuilder } from 'kysely'
 import type { Tx } from '../base/context.ts'
 import { sha256 } from '../base/crypto.ts'
+import { sql } from '../base/sql.ts'
 import { recordingOf } from './event.ts'
 import { type Granted, grantedColumns, isLive } from './grant.ts'
 import { rightsColumn, type Target, targetProblem } from './rights.ts'

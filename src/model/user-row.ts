@@ -1,4 +1,5 @@
-import { type RawBuilder, sql } from 'kysely'
+import type { RawBuilder } from 'kysely'
+import { sql } from '../base/sql.ts'
 import { type IdentityRow, toIdentity } from './identity.ts'
 import type { Factor, Json, User } from './user.ts'
 

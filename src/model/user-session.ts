@@ -1,5 +1,5 @@
-import { sql } from 'kysely'
 import type { Tx } from '../base/context.ts'
+import { sql } from '../base/sql.ts'
 import { type Session, type SessionRow, sessionEnded, sessionObject, toSession } from './session.ts'
 import type { User } from './user.ts'
 import { toUser, usersSql } from './user-row.ts'

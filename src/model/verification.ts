@@ -1,6 +1,6 @@
-import { sql } from 'kysely'
 import type { Tx } from '../base/context.ts'
 import { hmacSha256, secretOf } from '../base/crypto.ts'
+import { sql } from '../base/sql.ts'
 import { sqlAfter, sqlNow } from './clock.ts'
 import { isUuid } from './uuid.ts'
 
