@@ -255,6 +255,26 @@ describe('claims', () => {
     })
   })
 
+  test.each([
+    ['roles', 'roles', ['reader']],
+    [organizationScopes, 'organizations', ['acme']],
+    ['urn:logto:scope:organization_roles', 'organization_roles', ['acme:admin']],
+  ])('of %s alone are told at each refresh, and of no other scope', async (scope, claim, told) => {
+    const at = await authority()
+    for (const own of [scope, 'profile']) {
+      const code = await codeFor(at.ann.browser, { scope: `openid offline_access ${own}` })
+      let tokens = (await (
+        await at.post('/oidc/token', redemption(code), shopBasic)
+      ).json()) as Tokens
+      for (let time = 0; time < 3; time += 1) {
+        const claims = claimsOf(tokens.id_token)
+        if (own === scope) expect(claims).toMatchObject({ [claim]: told })
+        else expect(claims).not.toHaveProperty(claim)
+        tokens = await refreshed(at, tokens, {})
+      }
+    }
+  })
+
   test('a default role is everybody’s who comes after it', async () => {
     const at = await gate()
     await createRole(at.scene.ctx, { name: 'member', isDefault: true })
