@@ -18,7 +18,7 @@ export function withMistake(text: string, { name, file, replacements }: Mistake)
   return changed
 }
 
-const operations = 2500
+const operations = 6000
 
 /** Runs each broken build without any fault, and says which invariant broke. Whether all of them were caught. */
 export async function runBroken(options: {

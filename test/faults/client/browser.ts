@@ -3,36 +3,28 @@ import type { Chance } from './chance.ts'
 import type { Person } from './people.ts'
 import type { World } from './world.ts'
 
+/** What a step in a browser leads to: a page, or none where one was expected. */
+export type Turn =
+  | { kind: 'page'; page: Page }
+  | { kind: 'lost'; status: number | null; code: string | null; retryAfter: boolean }
+
 /** A browser behind the balancer: each of its requests may meet another node. */
 export interface Tab {
-  open(path: string): Promise<Page>
+  open(path: string): Promise<Turn>
   /** Fills in the form whose action holds `action`, and sends it. */
-  submit(page: Page, fields: Record<string, string>, action: string): Promise<Page>
+  submit(page: Page, fields: Record<string, string>, action: string): Promise<Turn>
   /** As a request's header. */
   cookie(): string
 }
 
-/** A page did not come, or was another one than was expected. */
-export class Lost extends Error {
-  readonly status: number | null
-  readonly retryAfter: boolean
-  readonly code: string | null
-
-  constructor(told: { status: number | null; code: string | null; retryAfter: boolean }) {
-    super(`The page was ${told.status ?? told.code}.`)
-    this.status = told.status
-    this.code = told.code
-    this.retryAfter = told.retryAfter
-  }
-}
-
 const mostHops = 12
+const bare = { headers: new Headers(), trail: [] }
 
 export function openTab(world: World, chance: Chance, person: Person, leaves: string): Tab {
   const jar = new Map<string, string>()
   const cookie = () => [...jar].map(([name, value]) => `${name}=${value}`).join('; ')
 
-  async function go(method: string, path: string, form: URLSearchParams | null): Promise<Page> {
+  async function go(method: string, path: string, form: URLSearchParams | null): Promise<Turn> {
     let [at, how, body] = [path, method, form]
     for (let hops = 0; hops < mostHops; hops += 1) {
       const reply = await world.wire.ask(world.pick(chance), {
@@ -48,32 +40,35 @@ export function openTab(world: World, chance: Chance, person: Person, leaves: st
       })
       if (reply.kind !== 'answer') {
         const code = reply.kind === 'refused' ? reply.kind : reply.why
-        throw new Lost({ status: null, code, retryAfter: false })
+        return { kind: 'lost', status: null, code, retryAfter: false }
       }
       const { status, header, text } = reply
       for (const line of reply.cookies) keep(jar, line)
       const retryAfter = header('retry-after') !== null
-      if (status >= 400) throw new Lost({ status, code: null, retryAfter })
+      if (status >= 400) return { kind: 'lost', status, code: null, retryAfter }
       const location = header('location')
       if (location === null) {
-        return { url: `http://browser${at}`, status, headers: new Headers(), body: text, trail: [] }
+        return { kind: 'page', page: { ...bare, url: `http://browser${at}`, status, body: text } }
       }
       if (location.startsWith(leaves)) {
-        return { url: location, status, headers: new Headers(), body: '', trail: [] }
+        return { kind: 'page', page: { ...bare, url: location, status, body: '' } }
       }
       const target = new URL(location, `http://browser${at}`)
       at = target.pathname + target.search
       ;[how, body] = ['GET', null]
     }
-    throw new Lost({ status: null, code: 'reset', retryAfter: false })
+    return { kind: 'lost', status: null, code: 'reset', retryAfter: false }
   }
 
   return {
     cookie,
     open: (path) => go('GET', path, null),
-    submit(page, fields, action) {
+    async submit(page, fields, action) {
       const form = formsOf(page).find((one) => one.action.includes(action))
-      if (form === undefined) throw new Lost({ status: page.status, code: null, retryAfter: true })
+      // Another page than was expected is as bad as none.
+      if (form === undefined) {
+        return { kind: 'lost', status: null, code: 'no-form', retryAfter: false }
+      }
       const target = new URL(form.action, page.url)
       const values = new URLSearchParams({ ...form.preset, ...fields })
       return go('POST', target.pathname + target.search, values)

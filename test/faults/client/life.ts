@@ -72,13 +72,13 @@ let mailed = 0
 async function arrive({ world, chance }: Living, name: string): Promise<Person | null> {
   const kind = chance.draw()
   mailed += 1
-  const email = kind < 0.4 ? null : `${name}.${mailed}@people.example`
+  const email = kind < 0.25 ? null : `${name}.${mailed}@people.example`
   const person = newPerson(name, chance, email)
   if (email === null) {
     const done = await insist(world, chance, (node) => gate.signUpAnonymous(world, person, node))
     return keepSession(person, done) ? person : null
   }
-  if (kind < 0.7) return (await verifyByMail({ world, chance }, person, 'email')) ? person : null
+  if (kind < 0.55) return (await verifyByMail({ world, chance }, person, 'email')) ? person : null
   person.password = passwordFor(person, chance)
   const { password } = person
   const done = await insist(world, chance, (node) => gate.signUp(world, person, node, password))

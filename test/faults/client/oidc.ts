@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { application } from '../lab/lab.ts'
-import { Lost, openTab } from './browser.ts'
+import { openTab } from './browser.ts'
 import type { Chance } from './chance.ts'
 import type { Browser, Family, Person } from './people.ts'
 import type { Request } from './wire.ts'
@@ -55,25 +55,30 @@ export async function browserSignIn(
   })
   const told = { status: null, code: null, retryAfter: false, request: null, got: {} }
   const tab = openTab(world, chance, person, application.callback)
-  try {
-    const start = await tab.open(`/oidc/auth?${authorization}`)
-    const next = await tab.submit(start, { identifier: person.email ?? '' }, '/sign-in')
-    const end = await tab.submit(next, { password }, '/sign-in/password')
-    const { searchParams } = new URL(end.url)
-    if (!searchParams.has('code')) {
-      over({ ...told, outcome: 'info', status: end.status, code: searchParams.get('error') })
-      return null
-    }
-    const cookie = tab.cookie()
-    const session = `browser of ${person.name} ${digests({ cookie }).cookie}`
-    over({ ...told, outcome: 'ok', status: end.status, got: { session } })
-    return { session, cookie }
-  } catch (error) {
-    if (!(error instanceof Lost)) throw error
-    const { status, code, retryAfter } = error
-    over({ ...told, outcome: code === 'refused' ? 'fail' : 'info', status, code, retryAfter })
+  const steps = [
+    ['/sign-in', { identifier: person.email ?? '' }],
+    ['/sign-in/password', { password }],
+  ] as const
+  let turn = await tab.open(`/oidc/auth?${authorization}`)
+  for (const [action, fields] of steps) {
+    if (turn.kind === 'page') turn = await tab.submit(turn.page, fields, action)
+  }
+  if (turn.kind === 'lost') {
+    const { status, code, retryAfter } = turn
+    const outcome = code === 'refused' ? 'fail' : 'info'
+    over({ ...told, outcome, status, code, retryAfter })
     return null
   }
+  const { url, status } = turn.page
+  const { searchParams } = new URL(url)
+  if (!searchParams.has('code')) {
+    over({ ...told, outcome: 'info', status, code: searchParams.get('error') })
+    return null
+  }
+  const cookie = tab.cookie()
+  const session = `browser of ${person.name} ${digests({ cookie }).cookie}`
+  over({ ...told, outcome: 'ok', status, got: { session } })
+  return { session, cookie }
 }
 
 /** A code for who is signed in already, without a page. */
