@@ -27,6 +27,8 @@ export async function openPGliteDirectory(
 ): Promise<OpenDatabase> {
   const { dataDir, syncDelay = 1000, isThrowaway = false } = options
   const disk = isThrowaway ? noDisk : options.disk
+  // Whoever lacks the engine hears of that first, and nothing is made.
+  await loadEngine()
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
   const lock = await lockDirectory(dataDir)
   try {

@@ -94,6 +94,8 @@ function literal(type: string, seed: string, count: number): string {
       return `decode(md5('${seed}' || n), 'hex')`
     case 'inet':
       return `('198.51.100.' || (n % 250))::inet`
+    case 'timestamp with time zone[]':
+      return `array['infinity'::timestamptz, '2026-01-02T03:04:05.678901Z'::timestamptz + n * interval '1 hour', null]`
     case 'text[]':
       return `array[${odd}, null, '']`
     case 'interval':
