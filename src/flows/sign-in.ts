@@ -18,7 +18,7 @@ import {
   replacePasswordHash,
   type User,
 } from '../model/user.ts'
-import { admit, refuseBanned } from './admit.ts'
+import { type Admission, admit, refuseBanned } from './admit.ts'
 import { reviewPassword } from './hooks/attempt.ts'
 
 export type PasswordCredentials =
@@ -63,14 +63,16 @@ export async function signInWithPassword(
     throw new Fault(byEmail ? 'email_not_confirmed' : 'phone_not_confirmed')
   }
   const fresh = isOutdated(hash) ? await hashPassword(ctx, password) : null
+  const admission: Admission = {
+    method: 'password',
+    traits: { provider: byEmail ? 'email' : 'phone' },
+    ...(applicationId === undefined ? {} : { applicationId }),
+  }
+  // Admission alone is one statement, and needs no transaction around it.
+  if (fresh === null) return { user, session: await admit(ctx, user, admission) }
   const session = await transaction(ctx, async (ctx) => {
-    if (fresh !== null)
-      await replacePasswordHash(ctx, user.id, { from: user.passwordHash ?? '', to: fresh })
-    return admit(ctx, user, {
-      method: 'password',
-      traits: { provider: byEmail ? 'email' : 'phone' },
-      ...(applicationId === undefined ? {} : { applicationId }),
-    })
+    await replacePasswordHash(ctx, user.id, { from: user.passwordHash ?? '', to: fresh })
+    return admit(ctx, user, admission)
   })
   return { user, session }
 }

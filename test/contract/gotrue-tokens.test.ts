@@ -315,7 +315,7 @@ test('what comes often takes few questions to the database', async () => {
   expect(await counted(() => refresh(world, refresh_token))).toBe(3)
   expect(await counted(() => world.ask('GET', '/.well-known/jwks.json'))).toBe(0)
   expect(await counted(() => world.ask('GET', '/settings'))).toBe(0)
-  expect(await counted(() => world.signIn())).toBe(5)
+  expect(await counted(() => world.signIn())).toBe(3)
 })
 
 test('a refresh says in the log who it was, as a sign-in does', async () => {
