@@ -52,3 +52,16 @@ test('it may stand in a query that Kysely builds', () => {
 test('a query of Kysely does not stand in it unseen', () => {
   expect(() => sql`select (${db.selectFrom('users').select('id')})`.compile(db)).toThrow(TypeError)
 })
+
+test('plugins see what is asked, as they do of Kysely’s own', async () => {
+  const seen: string[] = []
+  const watched = db.withPlugin({
+    transformQuery({ node }) {
+      seen.push(JSON.stringify(node))
+      return node
+    },
+    transformResult: async ({ result }) => result,
+  })
+  await sql`select ${sql`deep ${1}`}`.execute(watched)
+  expect(seen.join()).toContain('deep')
+})

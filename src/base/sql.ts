@@ -83,15 +83,18 @@ class Fragment<Row = unknown> {
     return undefined
   }
 
-  /** As one query of Kysely's; none of its plugins sees what is within. */
+  /** As one query of Kysely's. */
   compile(): CompiledQuery<Row> {
     const writing: Writing = { text: '', values: [] }
     this.#write(writing)
     return CompiledQuery.raw(writing.text, writing.values) as CompiledQuery<Row>
   }
 
+  /** Whoever has plugins gets the tree that they read. */
   execute(provider: QueryExecutorProvider): Promise<QueryResult<Row>> {
-    return provider.getExecutor().executeQuery(this.compile())
+    const executor = provider.getExecutor()
+    if (executor.plugins.length > 0) return this.#asKysely().execute(provider)
+    return executor.executeQuery(this.compile())
   }
 
   /** For a place within a statement that Kysely builds. */

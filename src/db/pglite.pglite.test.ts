@@ -96,7 +96,7 @@ test('an engine that has stopped keeps nobody waiting, and the end neither', asy
   await engine.close()
 })
 
-const kills = Number(process.env.SEKISHO_TEST_KILLS ?? 20)
+const kills = Number(process.env.SEKISHO_TEST_KILLS ?? 6)
 
 test(
   'what was acknowledged before kill -9 is there afterwards, however often',
