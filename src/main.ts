@@ -10,7 +10,7 @@ import type { Config } from './base/config.ts'
 import { type Context, systemNow } from './base/context.ts'
 import { isFault } from './base/fault.ts'
 import type { Env } from './base/http.ts'
-import { createLog, type Log } from './base/log.ts'
+import { createLog, type Log, logRequest, logWith } from './base/log.ts'
 import { type Observer, observeProcess, observeRequest } from './base/observe.ts'
 import { systemRandom } from './base/random.ts'
 import { createReadiness, type Readiness } from './base/readiness.ts'
@@ -126,7 +126,7 @@ function begin(
     c.set('ctx', {
       ...ctx,
       ...observed?.parts,
-      log: ctx.log.child(traceId === undefined ? { requestId } : { requestId, traceId }),
+      log: logWith(ctx.log, traceId === undefined ? { requestId } : { requestId, traceId }),
       client: {
         ip: ipOf(c, ctx.config, peer),
         userAgent: c.req.header('user-agent') ?? null,
@@ -150,7 +150,7 @@ function begin(
       const { method } = c.req
       const path = withoutSecrets(c.req.path)
       const tookMs = Math.round(performance.now() - began)
-      ctx.log.info({ requestId, method, path, status: c.res.status, tookMs }, 'request')
+      logRequest(ctx.log, { requestId, method, path, status: c.res.status, tookMs })
     }
   })
 

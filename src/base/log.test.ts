@@ -9,7 +9,11 @@ const log = fileURLToPath(new URL('./log.ts', import.meta.url))
 async function run(program: string): Promise<string[]> {
   const child = spawn(
     process.execPath,
-    ['--input-type=module', '-e', `import { createLog } from ${JSON.stringify(log)}\n${program}`],
+    [
+      '--input-type=module',
+      '-e',
+      `import { createLog, logRequest, logWith } from ${JSON.stringify(log)}\n${program}`,
+    ],
     { stdio: ['ignore', 'ignore', 'pipe'] },
   )
   let text = ''
@@ -58,4 +62,23 @@ test('a reader that stands still costs lines, not memory, and they are counted',
   expect(Number(String(told))).toBeGreaterThan(10_000)
   child.stderr.resume()
   await once(child, 'close')
+})
+
+test('the lines of a request have its fields, and are looked through for secrets', async () => {
+  const program = `const log = logWith(createLog('info'), { requestId: 'one' })
+    log.warn({ password: 'hidden', token: 'hidden' }, 'first')
+    log.child({ more: 2 }).info('second')
+    log.debug('nobody asked')`
+  const lines = (await run(program)).filter(Boolean).map((line) => JSON.parse(line))
+  expect(lines).toMatchObject([
+    { requestId: 'one', password: '[redacted]', token: '[redacted]', msg: 'first' },
+    { requestId: 'one', more: 2, msg: 'second' },
+  ])
+})
+
+test('the line that each request has keeps to the level, too', async () => {
+  const line = `{ requestId: 'one', method: 'GET', path: '/', status: 200, tookMs: 3 }`
+  const [written] = await run(`logRequest(createLog('info'), ${line})`)
+  expect(JSON.parse(written ?? '')).toMatchObject({ requestId: 'one', tookMs: 3, msg: 'request' })
+  expect((await run(`logRequest(createLog('warn'), ${line})`)).filter(Boolean)).toEqual([])
 })
