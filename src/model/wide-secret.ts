@@ -2,7 +2,7 @@ import type { Tx } from '../base/context.ts'
 
 /**
  * A secret whose first bit says whether what it stands for tells of roles and organizations. So the one statement that
- * spends it needs not ask for them in vain: that costs Postgres as much again, and most tokens do without.
+ * spends it need not have them in its plan, which costs Postgres time even where nothing of it runs; most tokens do without.
  */
 export function wideSecret(ctx: Tx, length: number, isWide: boolean): Buffer {
   const secret = Buffer.from(ctx.random.bytes(length))
