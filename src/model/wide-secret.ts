@@ -11,7 +11,7 @@ export function wideSecret(ctx: Tx, length: number, isWide: boolean): Buffer {
   return secret
 }
 
-/** True for what was not made here, too: then the answer is whole, and a little later. */
+/** What was said of a secret when it was made; where nothing is known, true: the answer is whole then, and a little later. */
 export function isWideSecret(secret: Uint8Array): boolean {
   const [first = 0xff] = secret
   return first >= 0x80
