@@ -38,8 +38,7 @@ function lit(value: string | number | boolean | null): Fragment {
 
 function join(items: readonly unknown[], separator: Fragment = words(', ')): Fragment {
   if (items.length === 0) return words('')
-  const [first, ...rest] = items
-  const values = [first, ...rest.flatMap((item) => [separator, item])]
+  const values = items.flatMap((item, at) => (at === 0 ? [item] : [separator, item]))
   return new Fragment(Array(values.length + 1).fill(''), values)
 }
 

@@ -1,16 +1,14 @@
 import type { RawBuilder } from 'kysely'
 import { sql } from '../base/sql.ts'
+import { type HolderRow, toHolder } from './holder.ts'
 import { type IdentityRow, toIdentity } from './identity.ts'
 import type { Factor, Json, User } from './user.ts'
 
 /** The columns of `auth.users` and `idp.profiles` as `usersSql` selects them. */
-export interface UserRow {
-  id: string
+export interface UserRow extends HolderRow {
   aud: string | null
   role: string | null
-  email: string | null
   encrypted_password: string | null
-  email_confirmed_at: Date | null
   invited_at: Date | null
   confirmation_token: string | null
   confirmation_sent_at: Date | null
@@ -22,12 +20,7 @@ export interface UserRow {
   email_change_token_current: string | null
   email_change_confirm_status: number | null
   last_sign_in_at: Date | null
-  raw_app_meta_data: Json | null
   raw_user_meta_data: Json | null
-  created_at: Date | null
-  updated_at: Date | null
-  phone: string | null
-  phone_confirmed_at: Date | null
   phone_change: string | null
   phone_change_token: string | null
   phone_change_sent_at: Date | null
@@ -38,11 +31,6 @@ export interface UserRow {
   is_sso_user: boolean
   deleted_at: Date | null
   is_anonymous: boolean
-  username: string | null
-  name: string | null
-  avatar: string | null
-  details: Json | null
-  custom_data: Json | null
   identities: IdentityRow[]
   factors: FactorRow[]
 }
@@ -62,20 +50,12 @@ interface FactorRow {
 const endOfTime = new Date(8.64e15)
 
 export function toUser(row: UserRow): User {
+  const holder = toHolder(row)
   return {
-    id: row.id,
+    ...holder,
     audience: row.aud ?? '',
     databaseRole: row.role ?? '',
-    email: row.email || null,
-    emailVerifiedAt: row.email_confirmed_at,
-    phone: row.phone || null,
-    phoneVerifiedAt: row.phone_confirmed_at,
-    username: row.username,
-    name: row.name,
-    avatar: row.avatar,
-    details: row.details ?? {},
-    customData: row.custom_data ?? {},
-    metadata: { own: row.raw_user_meta_data ?? {}, app: row.raw_app_meta_data ?? {} },
+    metadata: { ...holder.metadata, own: row.raw_user_meta_data ?? {} },
     passwordHash: row.encrypted_password || null,
     bannedUntil: typeof row.banned_until === 'number' ? endOfTime : row.banned_until,
     isAnonymous: row.is_anonymous,
@@ -100,8 +80,6 @@ export function toUser(row: UserRow): User {
     confirmedAt: row.confirmed_at,
     lastSignInAt: row.last_sign_in_at,
     deletedAt: row.deleted_at,
-    createdAt: row.created_at ?? new Date(0),
-    updatedAt: row.updated_at ?? row.created_at ?? new Date(0),
     identities: row.identities.map(toIdentity),
     factors: row.factors.map(toFactor),
   }
