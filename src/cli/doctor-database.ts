@@ -112,7 +112,7 @@ export const databaseChecks: readonly Check[] = [
         0,
       )
       const days = Math.floor(oldest / day)
-      const facts = `${counted(current.length, 'key')} sign, the oldest of OpenID's for ${counted(days, 'day')}.`
+      const facts = `${counted(current.length, 'key')} ${current.length === 1 ? 'signs' : 'sign'}, the oldest of OpenID's for ${counted(days, 'day')}.`
       if (keyRotationDays > 0 && days > keyRotationDays + 7) {
         return warning(
           facts,
