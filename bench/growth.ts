@@ -15,6 +15,9 @@ import { describeMachine } from './machine/weather.ts'
 import { printTable } from './measure.ts'
 import { onPostgres, type World } from './world/world.ts'
 
+/** Millions of rows go in without WAL, of which there would be as much as of them. */
+const roomy = ['wal_level=minimal', 'max_wal_senders=0', 'max_wal_size=4GB', 'shared_buffers=1GB']
+
 interface Grown {
   users: number
   seeded: Seeded
@@ -29,7 +32,7 @@ interface Grown {
  */
 export async function bench(): Promise<void> {
   const given = process.env.BENCH_POSTGRES
-  const server = given ? { url: given, stop: async () => {} } : await startPostgres('durable')
+  const server = given ? { url: given, stop: async () => {} } : await startPostgres('durable', roomy)
   const sizes = sizesOf(process.argv)
   const isBrief = process.argv.includes('--quick')
   const grown: Grown[] = []
@@ -38,11 +41,6 @@ export async function bench(): Promise<void> {
   process.once('SIGINT', interrupted)
   process.once('SIGTERM', interrupted)
   try {
-    // Fewer checkpoints while millions of rows go in; another's server is left as it is.
-    if (!given) {
-      await onServer(server.url, `alter system set max_wal_size = '16GB'`)
-      await onServer(server.url, 'select pg_reload_conf()')
-    }
     console.log(`Node ${process.version}, ${describeMachine()}, Postgres beside it.\n`)
     for (const users of sizes) {
       world = await onPostgres(server.url, `sekisho_bench_growth_${process.pid}`)

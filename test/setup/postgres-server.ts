@@ -22,12 +22,19 @@ export function postgresPrograms(): string | null {
 /** Forgetful is faster, and good where nobody pulls the plug. */
 export type Durability = 'durable' | 'forgetful'
 
-/** A Postgres of its own, with its own port and directory, that ends with this process however this one ends. */
-export async function startPostgres(durability: Durability): Promise<PostgresServer> {
+/**
+ * A Postgres of its own, with its own port and directory, that ends with this process however this one ends. More
+ * settings are written `name=value`.
+ */
+export async function startPostgres(
+  durability: Durability,
+  more: readonly string[] = [],
+): Promise<PostgresServer> {
   const programs = postgresPrograms()
   if (!programs) throw new Error('This machine has no Postgres programs')
   const port = await freePort()
-  const settings = durability === 'forgetful' ? forgetful : []
+  const chosen = [...(durability === 'forgetful' ? forgetful : []), ...more]
+  const settings = chosen.flatMap((setting) => ['-c', setting])
   const shell = ['/bin/sh', '-c', script, 'postgres', programs, String(port), ...settings]
   // Postgres refuses to run as root.
   const command = process.getuid?.() === 0 ? ['runuser', '-u', 'postgres', '--', ...shell] : shell
@@ -56,7 +63,7 @@ export async function startPostgres(durability: Durability): Promise<PostgresSer
   throw new Error(`Postgres did not start:\n${said}`)
 }
 
-const forgetful = ['-c', 'fsync=off', '-c', 'synchronous_commit=off', '-c', 'full_page_writes=off']
+const forgetful = ['fsync=off', 'synchronous_commit=off', 'full_page_writes=off']
 
 /** The pipe to this process closes when it ends, even by kill -9, and `cat` with it. */
 const script = `
