@@ -1,11 +1,10 @@
-import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
 import { hashPassword, passwordMatches } from '../src/base/password.ts'
 import { startPostgres } from '../test/setup/postgres-server.ts'
 import { createClient } from './load/client.ts'
 import { closedLoop, kindOf, type Lane, type Loaded, openLoop } from './load/load.ts'
+import { spread } from './machine/processes.ts'
 import { compare, printTable } from './measure.ts'
+import { memoryMiB } from './measurement.ts'
 import { type Ask, askOver, json, someClient } from './scenarios/act.ts'
 import { readUser, refresh, signInWithPassword } from './scenarios/gotrue.ts'
 import { fill } from './world/fill.ts'
@@ -40,7 +39,7 @@ export async function bench(): Promise<void> {
     const started = await world.start()
     ends.unshift(() => started.stop())
     // Hashes are to have a core of their own, as in production.
-    spawnSync('taskset', ['-acp', `0-${availableParallelism() - 1}`, String(started.pid)])
+    spread(started.pid)
     await measure(world, people, { bare, pid: started.pid })
   } finally {
     await end()
@@ -80,14 +79,13 @@ async function measure(
   )
 
   const idle = await openLoop({ lanes: calm, seconds, warmSeconds: 3 })
-  const before = memoryOf(pid)
   const told = { refused: 0, withTime: 0 }
   const flood: Lane[] = [
     { name: floodName, rate: 2 * bare, operation: flooding(ask, people, told) },
     { name: 'passwords from elsewhere', rate: 5, operation: signIn },
   ]
+  const memory = watchMemory(pid)
   const flooded = await openLoop({ lanes: [...calm, ...flood], seconds, warmSeconds: 3 })
-  const after = memoryOf(pid)
   client.close()
   print(idle, flooded)
   const { kinds, ended } = flooded.find(({ name }) => name === floodName) ?? full
@@ -96,7 +94,7 @@ async function measure(
     `${((100 * part) / Math.max(1, whole)).toFixed(1)} %`
   console.log(
     `\nOf the flood ${share(refused, ended)} was refused, ${share(told.withTime, told.refused)} of that with Retry-After. ` +
-      `Memory: ${before} MB before, ${after} MB after ${seconds} s of it.`,
+      `Memory, MiB, each tenth of the time: ${memory().join(', ')}.`,
   )
 }
 
@@ -154,7 +152,13 @@ function print(idle: readonly Loaded[], flooded: readonly Loaded[]): void {
   printTable(rows)
 }
 
-function memoryOf(pid: number): string {
-  const kilobytes = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
-  return (kilobytes / 1024).toFixed(0)
+function watchMemory(pid: number): () => string[] {
+  const seen: string[] = []
+  const look = () => seen.push(memoryMiB(pid, 'VmRSS').toFixed(0))
+  look()
+  const watch = setInterval(look, (seconds * 1000) / 10)
+  return () => {
+    clearInterval(watch)
+    return seen
+  }
 }

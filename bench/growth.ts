@@ -32,7 +32,9 @@ interface Grown {
  */
 export async function bench(): Promise<void> {
   const given = process.env.BENCH_POSTGRES
-  const server = given ? { url: given, stop: async () => {} } : await startPostgres('durable', roomy)
+  const server = given
+    ? { url: given, stop: async () => {} }
+    : await startPostgres('durable', roomy)
   const sizes = sizesOf(process.argv)
   const isBrief = process.argv.includes('--quick')
   const grown: Grown[] = []

@@ -10,7 +10,7 @@ import {
 } from './contestant.ts'
 import { createClient } from './load/client.ts'
 import { openLoop } from './load/load.ts'
-import { hurry } from './machine/processes.ts'
+import { gather, hurry, spread } from './machine/processes.ts'
 import { watchWeather } from './machine/weather.ts'
 import { median } from './measure.ts'
 import type { Peer } from './peers/index.ts'
@@ -39,6 +39,17 @@ export interface Field {
 }
 
 export async function measure(scenario: Scenario, field: Field, pace: Pace): Promise<Measured> {
+  const servers = [field.server.pid, ...field.peers.map(({ pid }) => pid)]
+  const hashing = scenario.isHashing ? servers : []
+  for (const pid of hashing) spread(pid)
+  try {
+    return await measureOn(scenario, field, pace)
+  } finally {
+    for (const pid of hashing) gather(pid)
+  }
+}
+
+async function measureOn(scenario: Scenario, field: Field, pace: Pace): Promise<Measured> {
   const { server, act, queries } = field
   const { pid, postmaster, database } = server
   const processes = { server: pid, postmaster }

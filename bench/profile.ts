@@ -13,9 +13,8 @@ import { onPostgres } from './world/world.ts'
 const only = process.argv.find((one) => one.startsWith('--only='))?.slice('--only='.length)
 const seconds = process.argv.includes('--quick') ? 2 : 6
 const directory = join('docs', 'performance')
-const raw = process.env.BENCH_PROFILE
 
-/** `npm run bench -- profile`: where the server's time goes in each scenario on Postgres; flames into docs/performance. BENCH_PROFILE=<directory> keeps the profiles. */
+/** `npm run bench -- profile`: where the server's time goes in each scenario on Postgres; flames into docs/performance. */
 export async function bench(): Promise<void> {
   pinSelf()
   const chosen = scenarios.filter(({ name }) => only === undefined || name === only)
@@ -40,7 +39,6 @@ export async function bench(): Promise<void> {
         await inspector.ask('Profiler.start')
         const { good } = await closedLoop({ name, workers, seconds })
         const { profile } = await inspector.ask<{ profile: CpuProfile }>('Profiler.stop')
-        if (raw !== undefined) writeFileSync(join(raw, `${name}.cpuprofile`), JSON.stringify(profile))
         const calls = callsOf(profile)
         const each = calls.total / Math.max(1, good.count)
         const heading = `${title}: ${each.toFixed(0)} µs of the server for each of ${good.count}`

@@ -12,6 +12,15 @@ export function pinSelf(): void {
   if (isPinned) spawnSync('taskset', ['-acp', '1', String(process.pid)])
 }
 
+/** Lets a server use every core, for what it does in threads beside its own; and puts it back. */
+export function spread(pid: number): void {
+  if (isPinned) spawnSync('taskset', ['-acp', `0-${availableParallelism() - 1}`, String(pid)])
+}
+
+export function gather(pid: number): void {
+  if (isPinned) spawnSync('taskset', ['-acp', '0', String(pid)])
+}
+
 /**
  * Goes before all others on its core until told otherwise, where it may: the generator sends when it is due, and not
  * when Postgres has time. What is started meanwhile would inherit it.

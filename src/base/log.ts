@@ -27,8 +27,11 @@ const secretPaths = [
 /** What waits to be written, in bytes. Who reads the log may be slow, or stand still: lines are lost then, not memory. */
 const bufferLimit = 4 * 1024 * 1024
 
-/** Lines are written in pieces of so many bytes, or when they have waited so long (milliseconds): a write for each costs a tenth of a quick request. */
-const pieces = { minLength: 4096, periodicFlush: 100 }
+/**
+ * Lines are written in pieces of so many bytes, or when they have waited so long (milliseconds): a write for each costs a
+ * tenth of a quick request, and one for each 4 KB still a twentieth, since another thread is woken for it.
+ */
+const pieces = { minLength: 32 * 1024, maxWrite: 64 * 1024, periodicFlush: 100 }
 
 /**
  * JSON lines on standard error: standard output belongs to the answers of commands. Nobody waits for a line to be written,

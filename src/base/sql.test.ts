@@ -38,6 +38,27 @@ test.each(Object.entries(statements))('it writes as Kysely does: %s', (_, statem
   expect(ours?.parameters).toEqual(theirs?.parameters)
 })
 
+test('what was written before is found, with values of its own', () => {
+  const find = (id: string, rest: RawBuilder<unknown>) => sql`select ${id}, ${rest}`.compile(db)
+  const [first, other, second] = [
+    find('a', sql`${1} + ${2}`),
+    find('a', sql`now()`),
+    find('b', sql`${3} + ${4}`),
+  ]
+  expect(first.sql).toBe('select $1, $2 + $3')
+  expect(other.sql).toBe('select $1, now()')
+  expect(second.sql).toBe(first.sql)
+  expect(second.parameters).toEqual(['b', 3, 4])
+  expect(first.parameters).toEqual(['a', 1, 2])
+})
+
+test('words that are made at run time are written as well when there is no room for more', () => {
+  for (let at = 0; at < 25_000; at += 1) {
+    const query = sql`select ${sql.raw(`word_${at}`)}, ${at}`.compile(db)
+    expect([query.sql, query.parameters]).toEqual([`select word_${at}, $1`, [at]])
+  }
+})
+
 test('it may stand in a query that Kysely builds', () => {
   const query = (by: typeof kysely) =>
     db

@@ -27,6 +27,7 @@ import { open, openPatiently, readDevelopment, readProduction } from './configur
 import { removeDoor, writeDoor } from './data-directory.ts'
 import { ending } from './ending.ts'
 import { openInstruments, showInstruments } from './instruments.ts'
+import { giveMemoryBack } from './memory.ts'
 import { printJson, say } from './print.ts'
 
 export interface ServeOptions {
@@ -78,6 +79,7 @@ export async function dev(options: ServeOptions): Promise<void> {
       ],
       last: () => removeDoor(config.dataDir),
     })
+    giveMemoryBack()
     const ready: Ready = {
       url: config.publicUrl,
       ...keys,
@@ -127,6 +129,7 @@ export async function start(options: ServeOptions): Promise<void> {
       stops: [listening.close, keepHouse(ctx), () => mailsOut(ctx), hideInstruments],
       last: () => log.info('ended'),
     })
+    giveMemoryBack()
     const { publicUrl: url, host, port } = config
     const tookMs = Math.round(performance.now())
     log.info({ url, host, port, pid: process.pid, tookMs }, 'ready')

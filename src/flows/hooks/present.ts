@@ -5,10 +5,11 @@ import type { Factor, Json, User } from '../../model/user.ts'
 
 /** A time as Go prints it: RFC 3339, without zeros at its end. */
 export function goTime(date: Date): string {
-  // A ban without end has a year that no client can read.
-  if (date.getUTCFullYear() > 9999) return '9999-12-31T23:59:59Z'
   const text = date.toISOString()
-  return date.getUTCMilliseconds() === 0 ? `${text.slice(0, -5)}Z` : text.replace(/0+Z$/, 'Z')
+  // A ban without end has a year that no client can read.
+  if (text.startsWith('+')) return '9999-12-31T23:59:59Z'
+  if (!text.endsWith('0Z')) return text
+  return text.endsWith('.000Z') ? `${text.slice(0, -5)}Z` : text.replace(/0+Z$/, 'Z')
 }
 
 /** Leaves out what is null. */
