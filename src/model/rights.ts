@@ -39,7 +39,7 @@ export const noRights: Rights = {
 }
 
 export const organizationsScope = 'urn:logto:scope:organizations'
-const organizationRolesScope = 'urn:logto:scope:organization_roles'
+export const organizationRolesScope = 'urn:logto:scope:organization_roles'
 
 /** Whether tokens of this scope tell of roles or organizations. */
 export function tellsRights(scope: string): boolean {

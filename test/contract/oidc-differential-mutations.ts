@@ -101,7 +101,7 @@ export const ofAuthorization: Mutation[] = [
   ),
   ...values('prompt', 'none', 'login', 'select_account', 'create', 'none login', 'login consent'),
   ...values('prompt', 'NONE', 'consent consent', 'none consent'),
-  ...values('max_age', '0', '1', '3600', '-1', '1.5', '1e3', '0x10', 'abc', '99999999999999999999'),
+  ...values('max_age', '0', '7200', '3600', '-1', '1.5', '1e3', '0x10', 'abc', '99999999999999999999'),
   ...values('scope', 'openid', 'profile', 'openid openid', 'openid unknown', 'openid  profile'),
   ...values('scope', 'openid offline_access', 'OPENID', 'openid "', 'offline_access'),
   ...values('resource', 'https://api.example.com/things', 'https://api.example.com/nothing'),

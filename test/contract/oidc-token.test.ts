@@ -258,7 +258,13 @@ describe('a refresh token', () => {
     ).json()) as Tokens
     expect(narrow.scope).toBe('openid')
     expect(await (await me(at, narrow.access_token)).json()).not.toHaveProperty('email')
-    const whole = (await (await refresh(at, narrow.refresh_token)).json()) as Tokens
+    expect(claimsOf(narrow.id_token)).not.toHaveProperty('email')
+    const bare = (await (
+      await refresh(at, narrow.refresh_token, { scope: 'offline_access' })
+    ).json()) as Tokens
+    expect(bare).not.toHaveProperty('id_token')
+    const whole = (await (await refresh(at, bare.refresh_token)).json()) as Tokens
+    expect(claimsOf(whole.id_token)).toHaveProperty('email')
     expect(whole.scope).toBe('openid offline_access profile email')
     const api = await refresh(at, whole.refresh_token, { resource: 'https://api.example.com' })
     expect(await verdict(api)).toBe('400 invalid_target')

@@ -1,6 +1,7 @@
 import type { Granted } from '../../model/grant.ts'
 import type { Holder } from '../../model/holder.ts'
 import type { Identity } from '../../model/identity.ts'
+import { organizationRolesScope, organizationsScope } from '../../model/rights.ts'
 import type { TokenUser } from '../../model/token.ts'
 
 type Claims = Record<string, unknown>
@@ -49,10 +50,12 @@ function ownClaims({ user, grantedScope, rights }: Told): Claims {
   return {
     ...standardClaims(user, scopes),
     ...(scopes.has('roles') && { roles: rights.roles ?? [] }),
-    ...(rights.organizations !== null && {
-      organizations: rights.organizations.map(({ id }) => id),
+    ...(scopes.has(organizationsScope) && {
+      organizations: (rights.organizations ?? []).map(({ id }) => id),
     }),
-    ...(rights.organizationRoles !== null && { organization_roles: rights.organizationRoles }),
+    ...(scopes.has(organizationRolesScope) && {
+      organization_roles: rights.organizationRoles ?? [],
+    }),
   }
 }
 

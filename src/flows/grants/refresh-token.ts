@@ -50,7 +50,9 @@ export async function refreshTokens(
         cnf,
         act: null,
       })
-      return { access, refreshToken: issued.refreshToken, granted: issued }
+      // The ID token tells no more than what was asked for, either.
+      const granted = { ...issued, grantedScope: own }
+      return { access, refreshToken: issued.refreshToken, granted }
     }
     case 'scope-too-wide':
       throw new Fault('invalid_scope')
