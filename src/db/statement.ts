@@ -102,7 +102,7 @@ function rowOf({ all, empty }: Columns, fields: readonly (string | null)[]) {
   const row: Record<string, unknown> = { ...empty }
   for (const [at, { name, read }] of all.entries()) {
     const field = fields[at] ?? null
-    if (field !== null) row[name] = read(field)
+    row[name] = field === null ? null : read(field)
   }
   return row
 }
