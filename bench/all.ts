@@ -14,7 +14,10 @@ import { measureStarts } from './starts.ts'
 import { onEmbedded, onPostgres, type World } from './world/world.ts'
 
 const isQuick = process.argv.includes('--quick')
-const only = process.argv.find((one) => one.startsWith('--only='))?.slice('--only='.length)
+const only = process.argv
+  .find((one) => one.startsWith('--only='))
+  ?.slice('--only='.length)
+  .split(',')
 
 interface Plan extends Omit<RehearsalOptions, 'scenarios'> {
   pace: Pace
@@ -37,7 +40,7 @@ const plan: Plan = isQuick
 
 /** Every scenario on both databases, against its limits and the peers, and how long starts take. */
 export async function bench(): Promise<void> {
-  const chosen = scenarios.filter(({ name }) => only === undefined || name === only)
+  const chosen = scenarios.filter(({ name }) => only === undefined || only.includes(name))
   if (chosen.length === 0) {
     throw new Error(`--only= takes ${scenarios.map(({ name }) => name).join(', ')}.`)
   }

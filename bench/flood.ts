@@ -39,7 +39,7 @@ export async function bench(): Promise<void> {
     const started = await world.start()
     ends.unshift(() => started.stop())
     // Hashes are to have a core of their own, as in production.
-    spread(started.pid)
+    spread([started.pid])
     await measure(world, people, { bare, pid: started.pid })
   } finally {
     await end()

@@ -10,7 +10,7 @@ import {
 } from './contestant.ts'
 import { createClient } from './load/client.ts'
 import { openLoop } from './load/load.ts'
-import { gather, hurry, spread } from './machine/processes.ts'
+import { hurry, spread } from './machine/processes.ts'
 import { watchWeather } from './machine/weather.ts'
 import { median } from './measure.ts'
 import type { Peer } from './peers/index.ts'
@@ -39,13 +39,14 @@ export interface Field {
 }
 
 export async function measure(scenario: Scenario, field: Field, pace: Pace): Promise<Measured> {
-  const servers = [field.server.pid, ...field.peers.map(({ pid }) => pid)]
-  const hashing = scenario.isHashing ? servers : []
-  for (const pid of hashing) spread(pid)
+  const { pid, postmaster } = field.server
+  const peers = field.peers.map((peer) => peer.pid)
+  const roots = [process.pid, pid, ...(postmaster === null ? [] : [postmaster]), ...peers]
+  const gather = spread(scenario.isHashing ? roots : [])
   try {
     return await measureOn(scenario, field, pace)
   } finally {
-    for (const pid of hashing) gather(pid)
+    gather()
   }
 }
 

@@ -10,14 +10,17 @@ import { askOver } from './scenarios/act.ts'
 import { scenarios } from './scenarios/index.ts'
 import { onPostgres } from './world/world.ts'
 
-const only = process.argv.find((one) => one.startsWith('--only='))?.slice('--only='.length)
+const only = process.argv
+  .find((one) => one.startsWith('--only='))
+  ?.slice('--only='.length)
+  .split(',')
 const seconds = process.argv.includes('--quick') ? 2 : 6
 const directory = join('docs', 'performance')
 
 /** `npm run bench -- profile`: where the server's time goes in each scenario on Postgres; flames into docs/performance. */
 export async function bench(): Promise<void> {
   pinSelf()
-  const chosen = scenarios.filter(({ name }) => only === undefined || name === only)
+  const chosen = scenarios.filter(({ name }) => only === undefined || only.includes(name))
   const postgres = await startPostgres('durable')
   const world = await onPostgres(postgres.url, `sekisho_profile_${process.pid}`)
   mkdirSync(directory, { recursive: true })

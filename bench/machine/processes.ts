@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
-import { availableParallelism, setPriority } from 'node:os'
+import { availableParallelism, cpus, setPriority } from 'node:os'
 import { createInterface } from 'node:readline'
 import pg from 'pg'
 
@@ -12,13 +12,23 @@ export function pinSelf(): void {
   if (isPinned) spawnSync('taskset', ['-acp', '1', String(process.pid)])
 }
 
-/** Lets a server use every core, for what it does in threads beside its own; and puts it back. */
-export function spread(pid: number): void {
-  if (isPinned) spawnSync('taskset', ['-acp', `0-${availableParallelism() - 1}`, String(pid)])
+/** Lets each of them, and all that descends from them, use every core; what is returned puts them back. */
+export function spread(roots: readonly number[]): () => void {
+  if (!isPinned) return () => {}
+  const all = processes()
+  const places = roots.flatMap((root) => [...familyOf(root, all)]).map((pid) => [pid, coresOf(pid)])
+  const place = (pid: number | string, cores: string) =>
+    spawnSync('taskset', ['-acp', cores, String(pid)])
+  for (const [pid = 0] of places) place(pid, `0-${cpus().length - 1}`)
+  return () => {
+    for (const [pid = 0, cores] of places) place(pid, String(cores))
+  }
 }
 
-export function gather(pid: number): void {
-  if (isPinned) spawnSync('taskset', ['-acp', '0', String(pid)])
+/** As `/proc` has them: `0-1`. */
+function coresOf(pid: number): string {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  return /^Cpus_allowed_list:\s+(\S+)/m.exec(status)?.[1] ?? '0'
 }
 
 /**
@@ -131,22 +141,38 @@ export async function postmasterOf(url: string): Promise<number | null> {
 
 /** CPU seconds that a process, and all that descends from it, has had so far. */
 export function cpuSeconds(root: number): number {
-  const all = readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((name) => statOf(Number(name)) ?? [])
-  const family = new Set([root])
-  for (let size = 0; size !== family.size; ) {
-    size = family.size
-    for (const { pid, parent } of all) if (family.has(parent)) family.add(pid)
-  }
+  const all = processes()
+  const family = familyOf(root, all)
   const ticks = all.filter(({ pid }) => family.has(pid)).reduce((sum, one) => sum + one.ticks, 0)
   return ticks / ticksPerSecond
 }
 
 const ticksPerSecond = Number(spawnSync('getconf', ['CLK_TCK']).stdout) || 100
 
+interface Stat {
+  pid: number
+  parent: number
+  ticks: number
+}
+
+function processes(): Stat[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => statOf(Number(name)) ?? [])
+}
+
+/** A process and all that descends from it. */
+function familyOf(root: number, all: readonly Stat[]): Set<number> {
+  const family = new Set([root])
+  for (let size = 0; size !== family.size; ) {
+    size = family.size
+    for (const { pid, parent } of all) if (family.has(parent)) family.add(pid)
+  }
+  return family
+}
+
 /** `/proc/<pid>/stat`: the name in brackets may hold anything, so it is cut off first. */
-function statOf(pid: number): { pid: number; parent: number; ticks: number } | null {
+function statOf(pid: number): Stat | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
     const fields = stat

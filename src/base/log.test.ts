@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { closeSync, openSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 
@@ -62,6 +63,59 @@ test('a reader that stands still costs lines, not memory, and they are counted',
   expect(Number(String(told))).toBeGreaterThan(10_000)
   child.stderr.resume()
   await once(child, 'close')
+})
+
+test('who reads the log has gone: the process goes on, and ends', async () => {
+  const child = spawn(
+    process.execPath,
+    [
+      '--input-type=module',
+      '-e',
+      `import { createLog } from ${JSON.stringify(log)}
+      const log = createLog('info')
+      process.stdin.once('data', () => {
+        log.info('nobody reads this')
+        process.stdout.write('said')
+        setTimeout(() => {
+          log.info('nor this')
+          process.stdout.write(' again ' + log.dropped())
+          process.exit(7)
+        }, 400)
+      })`,
+    ],
+    { stdio: ['pipe', 'pipe', 'pipe'] },
+  )
+  let said = ''
+  child.stdout.on('data', (chunk) => {
+    said += chunk
+  })
+  child.stderr.destroy()
+  child.stdin.write('go')
+  const [code] = await once(child, 'close')
+  expect([code, said]).toEqual([7, 'said again 2'])
+})
+
+test.runIf(process.platform === 'linux').each([
+  ['at its end', ''],
+  ['before it', 'await new Promise((resolve) => setTimeout(resolve, 300));'],
+])('a full disk keeps no process, %s', async (_, wait) => {
+  const program = `import { createLog } from ${JSON.stringify(log)}
+    const log = createLog('info')
+    for (let number = 0; number < 100; number++) log.info({ number }, 'a line')
+    ${wait}
+    process.stdout.write(String(log.dropped()))
+    process.exit(7)`
+  const full = openSync('/dev/full', 'w')
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+    stdio: ['ignore', 'pipe', full],
+  })
+  closeSync(full)
+  let said = ''
+  child.stdout?.on('data', (chunk) => {
+    said += chunk
+  })
+  const [code] = await once(child, 'close')
+  expect([code, said]).toEqual([7, wait === '' ? '0' : '100'])
 })
 
 test('the lines of a request have its fields, and are looked through for secrets', async () => {

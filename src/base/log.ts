@@ -1,4 +1,5 @@
 import { type Logger, pino } from 'pino'
+import { createLogWriter } from './log-writer.ts'
 
 /** What is asked of a log; who has another one, or none, need not have pino. */
 export interface Log extends Pick<Logger, 'debug' | 'info' | 'warn' | 'error'> {
@@ -24,30 +25,17 @@ const secretPaths = [
   'apiKey',
 ]
 
-/** What waits to be written, in bytes. Who reads the log may be slow, or stand still: lines are lost then, not memory. */
-const bufferLimit = 4 * 1024 * 1024
-
-/**
- * Lines are written in pieces of so many bytes, or when they have waited so long (milliseconds): a write for each costs a
- * tenth of a quick request, and one for each 4 KB still a twentieth, since another thread is woken for it.
- */
-const pieces = { minLength: 32 * 1024, maxWrite: 64 * 1024, periodicFlush: 100 }
-
 /**
  * JSON lines on standard error: standard output belongs to the answers of commands. Nobody waits for a line to be written,
  * and at the end of the process, a crash too, what is left is written before it goes.
  */
 export function createLog(level: string): ProcessLog {
-  const destination = pino.destination({ dest: 2, sync: false, maxLength: bufferLimit, ...pieces })
-  let dropped = 0
-  destination.on('drop', () => {
-    dropped += 1
-  })
+  const writer = createLogWriter(2)
   const paths = secretPaths.flatMap((name) => [name, `*.${name}`])
   const shape = { level, base: null }
-  const logger = pino({ ...shape, redact: { paths, censor: '[redacted]' } }, destination)
-  plainOf.set(logger, pino(shape, destination))
-  return Object.assign(logger, { dropped: () => dropped })
+  const logger = pino({ ...shape, redact: { paths, censor: '[redacted]' } }, writer)
+  plainOf.set(logger, pino(shape, writer))
+  return Object.assign(logger, { dropped: writer.dropped })
 }
 
 /** The same logs, without a look for secrets in every line. */

@@ -53,7 +53,9 @@ test(
       expect((await fetch(`${url}/api/dev/messages`)).status).toBe(404)
       expect((await fetch(`${url}/console/mailbox`)).status).toBe(404)
     }
-    const lines = first.log().trim().split('\n')
+    const lines = await until('the log', () =>
+      first.log().endsWith('\n') ? first.log().trim().split('\n') : undefined,
+    )
     expect(lines.map((line) => JSON.parse(line).msg)).toContain('ready')
     expect(await first.stop()).toMatchObject({ code: 0 })
     expect(await second.stop()).toMatchObject({ code: 0 })
