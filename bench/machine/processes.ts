@@ -9,20 +9,23 @@ export const isPinned =
   availableParallelism() > 1 && spawnSync('taskset', ['--version']).status === 0
 
 export function pinSelf(): void {
-  if (isPinned) spawnSync('taskset', ['-acp', '1', String(process.pid)])
+  if (isPinned) place(process.pid, '1')
 }
 
 /** Lets each of them, and all that descends from them, use every core; what is returned puts them back. */
 export function spread(roots: readonly number[]): () => void {
   if (!isPinned) return () => {}
   const all = processes()
-  const places = roots.flatMap((root) => [...familyOf(root, all)]).map((pid) => [pid, coresOf(pid)])
-  const place = (pid: number | string, cores: string) =>
-    spawnSync('taskset', ['-acp', cores, String(pid)])
-  for (const [pid = 0] of places) place(pid, `0-${cpus().length - 1}`)
+  const pids = roots.flatMap((root) => [...familyOf(root, all)])
+  const places = new Map(pids.map((pid) => [pid, coresOf(pid)]))
+  for (const pid of places.keys()) place(pid, `0-${cpus().length - 1}`)
   return () => {
-    for (const [pid = 0, cores] of places) place(pid, String(cores))
+    for (const [pid, cores] of places) place(pid, cores)
   }
+}
+
+function place(pid: number, cores: string): void {
+  spawnSync('taskset', ['-acp', cores, String(pid)])
 }
 
 /** As `/proc` has them: `0-1`. */

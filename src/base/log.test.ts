@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -6,19 +6,17 @@ import { expect, test } from 'vitest'
 
 const log = fileURLToPath(new URL('./log.ts', import.meta.url))
 
+/** Starts a program that has what this module has. */
+function start(program: string, stdio: StdioOptions): ChildProcess {
+  const source = `import { createLog, logRequest, logWith } from ${JSON.stringify(log)}\n${program}`
+  return spawn(process.execPath, ['--input-type=module', '-e', source], { stdio })
+}
+
 /** Runs a program that logs, and returns what was on its standard error. */
 async function run(program: string): Promise<string[]> {
-  const child = spawn(
-    process.execPath,
-    [
-      '--input-type=module',
-      '-e',
-      `import { createLog, logRequest, logWith } from ${JSON.stringify(log)}\n${program}`,
-    ],
-    { stdio: ['ignore', 'ignore', 'pipe'] },
-  )
+  const child = start(program, ['ignore', 'ignore', 'pipe'])
   let text = ''
-  child.stderr.on('data', (chunk) => {
+  child.stderr?.on('data', (chunk) => {
     text += chunk
   })
   await once(child, 'close')
@@ -45,34 +43,23 @@ test.each([
 })
 
 test('a reader that stands still costs lines, not memory, and they are counted', async () => {
-  const child = spawn(
-    process.execPath,
-    [
-      '--input-type=module',
-      '-e',
-      `import { createLog } from ${JSON.stringify(log)}
-      const log = createLog('info')
+  const child = start(
+    `      const log = createLog('info')
       const line = 'x'.repeat(1000)
       for (let number = 0; number < 20_000; number++) log.info({ line })
       process.stdout.write(String(log.dropped()))`,
-    ],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
+    ['ignore', 'pipe', 'pipe'],
   )
   // Standard error is not read, until what was lost is known.
-  const [told] = await once(child.stdout, 'data')
+  const [told] = await once(child.stdout ?? child, 'data')
   expect(Number(String(told))).toBeGreaterThan(10_000)
-  child.stderr.resume()
+  child.stderr?.resume()
   await once(child, 'close')
 })
 
 test('who reads the log has gone: the process goes on, and ends', async () => {
-  const child = spawn(
-    process.execPath,
-    [
-      '--input-type=module',
-      '-e',
-      `import { createLog } from ${JSON.stringify(log)}
-      const log = createLog('info')
+  const child = start(
+    `      const log = createLog('info')
       process.stdin.once('data', () => {
         log.info('nobody reads this')
         process.stdout.write('said')
@@ -82,15 +69,14 @@ test('who reads the log has gone: the process goes on, and ends', async () => {
           process.exit(7)
         }, 400)
       })`,
-    ],
-    { stdio: ['pipe', 'pipe', 'pipe'] },
+    ['pipe', 'pipe', 'pipe'],
   )
   let said = ''
-  child.stdout.on('data', (chunk) => {
+  child.stdout?.on('data', (chunk) => {
     said += chunk
   })
-  child.stderr.destroy()
-  child.stdin.write('go')
+  child.stderr?.destroy()
+  child.stdin?.write('go')
   const [code] = await once(child, 'close')
   expect([code, said]).toEqual([7, 'said again 2'])
 })
@@ -99,16 +85,13 @@ test.runIf(process.platform === 'linux').each([
   ['at its end', ''],
   ['before it', 'await new Promise((resolve) => setTimeout(resolve, 300));'],
 ])('a full disk keeps no process, %s', async (_, wait) => {
-  const program = `import { createLog } from ${JSON.stringify(log)}
-    const log = createLog('info')
+  const program = `const log = createLog('info')
     for (let number = 0; number < 100; number++) log.info({ number }, 'a line')
     ${wait}
     process.stdout.write(String(log.dropped()))
     process.exit(7)`
   const full = openSync('/dev/full', 'w')
-  const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
-    stdio: ['ignore', 'pipe', full],
-  })
+  const child = start(program, ['ignore', 'pipe', full])
   closeSync(full)
   let said = ''
   child.stdout?.on('data', (chunk) => {
