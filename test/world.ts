@@ -3,7 +3,7 @@ import { sql } from 'kysely'
 import { createBackground } from '../src/base/background.ts'
 import { createCache } from '../src/base/cache.ts'
 import { readConfig } from '../src/base/config.ts'
-import type { Context } from '../src/base/context.ts'
+import { type Context, systemNow } from '../src/base/context.ts'
 import { createLog } from '../src/base/log.ts'
 import type { Random } from '../src/base/random.ts'
 import { listMessages, type MailboxMessage } from '../src/model/message.ts'
@@ -26,6 +26,8 @@ export interface World {
   sent: Sent[]
   /** Lets time pass. */
   pass(milliseconds: number): void
+  /** Sets the clock to the machine's, for clients that judge by that one. */
+  keepTime(): void
   /** The mailbox of development, newest first. */
   mails(to?: string): Promise<MailboxMessage[]>
   /** The types of the events so far, oldest first. */
@@ -36,6 +38,9 @@ export interface World {
   queries(): string[]
   database: TestDatabase
 }
+
+/** Long over, so that what wrongly asks the machine's clock fails on every day, and not on one to come. */
+const beginning = new Date('2025-11-22T12:00:00.000Z')
 
 /**
  * A small world: an empty, migrated database, a clock that stands until it is moved, chance that repeats, a `fetch` that
@@ -49,7 +54,7 @@ export async function world(environment: Record<string, string> = {}): Promise<W
 /** A world on a database that is there already, with whatever is in it. */
 export function worldOn(database: TestDatabase, environment: Record<string, string> = {}): World {
   const sent: Sent[] = []
-  let time = new Date('2026-11-22T12:00:00.000Z').getTime()
+  let time = beginning.getTime()
   const log = createLog('silent')
   const background = createBackground(log)
   const ctx: Context = {
@@ -86,6 +91,9 @@ export function worldOn(database: TestDatabase, environment: Record<string, stri
     database,
     pass(milliseconds) {
       time += milliseconds
+    },
+    keepTime() {
+      Object.assign(ctx, { now: systemNow, clock: 'running' })
     },
     async mails(to) {
       await background.settled()

@@ -150,7 +150,7 @@ test('an application has several secrets, each until its day', async () => {
   const worker = { id: 'worker', name: 'W', type: 'MachineToMachine', secret: 'the-first-secret' }
   const secrets = [
     { name: 'next', value: 'the-next-secret' },
-    { name: 'short', value: 'the-short-secret', expiresAt: '2026-11-22T13:00:00Z' },
+    { name: 'short', value: 'the-short-secret', expiresAt: '2025-11-22T13:00:00Z' },
   ]
   expect(await outcomes(scene, { applications: [{ ...worker, secrets }] })).toEqual([
     'created application W',

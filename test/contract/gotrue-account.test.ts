@@ -121,7 +121,7 @@ test('a change of address waits until both addresses said yes, in either order (
     expect(body).toMatchObject({
       email,
       new_email: other,
-      email_change_sent_at: '2026-11-22T12:00:00Z',
+      email_change_sent_at: '2025-11-22T12:00:00Z',
     })
     const [first, second] = [await mailTo(order[0]), await mailTo(order[1])]
     expect(first.code).not.toBe(second.code)

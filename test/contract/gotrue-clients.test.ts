@@ -35,6 +35,7 @@ function memory() {
 
 test('v2 signs up, confirms, signs in, refreshes, updates and signs out', async () => {
   const world = await gotrueWorld()
+  world.keepTime()
   const { auth } = await clientOf(world)
   const signedUp = await auth.signUp({ email, password, options: { data: { theme: 'dark' } } })
   expect(signedUp.error).toBeNull()

@@ -24,7 +24,7 @@ let world: GotrueWorld
 beforeAll(async () => {
   const { database, url } = await bareDatabase()
   await database.execute(gotrueSchema())
-  await database.execute(old.filledByGotrue(new Date('2026-11-22T12:00:00Z')))
+  await database.execute(old.filledByGotrue(new Date('2025-11-22T12:00:00Z')))
   await migrate(database)
   const here = { ...database, url, queries: () => [], clear: async () => {} }
   const environment = {

@@ -13,7 +13,7 @@ const hooked = (names: string[], environment: Record<string, string> = {}) =>
 
 const metadata = (name: string) => ({
   uuid,
-  time: expect.stringMatching(/^2026-11-22T12:00:00(\.\d+)?Z$/),
+  time: expect.stringMatching(/^2025-11-22T12:00:00(\.\d+)?Z$/),
   name,
   ip_address: '192.0.2.1',
 })

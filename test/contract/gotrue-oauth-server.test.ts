@@ -193,7 +193,7 @@ test('what was allowed is listed, and taken back with all that came of it', asyn
     {
       client: { id: app.client_id, name: 'Ledger' },
       scopes: ['openid', 'email', 'profile'],
-      granted_at: '2026-11-22T12:00:00Z',
+      granted_at: '2025-11-22T12:00:00Z',
     },
   ])
   expect((await site.auth.oauth.revokeGrant({ clientId: app.client_id })).error).toBeNull()

@@ -17,7 +17,7 @@ test('somebody who signs up with a number gets a user, a message, and no session
       phone,
       email: '',
       role: 'authenticated',
-      confirmation_sent_at: '2026-11-22T12:00:00Z',
+      confirmation_sent_at: '2025-11-22T12:00:00Z',
       app_metadata: { provider: 'phone', providers: ['phone'] },
       user_metadata: about,
       identities: [{ provider: 'phone', id: made.body.id, identity_data: about }],
@@ -38,7 +38,7 @@ test('somebody who signs up with a number gets a user, a message, and no session
   })
   expect(code).toMatch(/^\d{6}$/)
   const confirmed = await verify(world, code, 'sms', '+81 90 1234 5678')
-  expect(confirmed.body.user).toMatchObject({ phone, phone_confirmed_at: '2026-11-22T12:00:00Z' })
+  expect(confirmed.body.user).toMatchObject({ phone, phone_confirmed_at: '2025-11-22T12:00:00Z' })
   expect(claimsOf(confirmed.body.access_token)).toMatchObject({
     phone,
     email: '',
@@ -218,7 +218,7 @@ test('where numbers are believed, a code is sent to whoever is new all the same'
   const world = await gotrueWorld({ ...phones, GOTRUE_SMS_AUTOCONFIRM: 'true' })
   expect((await world.ask('POST', '/otp', { body: { phone } })).status).toBe(200)
   const signedUp = await verify(world, await codeTo(world))
-  expect(signedUp.body.user).toMatchObject({ phone, phone_confirmed_at: '2026-11-22T12:00:00Z' })
+  expect(signedUp.body.user).toMatchObject({ phone, phone_confirmed_at: '2025-11-22T12:00:00Z' })
   expect(await world.audited()).toEqual([
     'user_signedup',
     'user_recovery_requested',
@@ -231,7 +231,7 @@ test("a test's number gets no message, and its own code until the day that is se
     ...phones,
     GOTRUE_SMS_PROVIDER: 'twilio',
     GOTRUE_SMS_TEST_OTP: `+${phone}=123456, ${other}:777777`,
-    GOTRUE_SMS_TEST_OTP_VALID_UNTIL: '2026-11-22T12:30:00Z',
+    GOTRUE_SMS_TEST_OTP_VALID_UNTIL: '2025-11-22T12:30:00Z',
   })
   const { ask, sent } = world
   await ask('POST', '/signup', { body: { phone, password } })

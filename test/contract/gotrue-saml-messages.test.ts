@@ -54,7 +54,7 @@ test('the metadata says what we take, and to whom it is downloaded, until when',
   expect(plain.headers.get('content-disposition')).toBeNull()
   const file = await world.ask('GET', '/sso/saml/metadata?download=true')
   expect(file.headers.get('content-disposition')).toMatch(/^attachment;/)
-  expect(file.body).toContain('validUntil="2027-11-22T12:00:00.000Z"')
+  expect(file.body).toContain('validUntil="2026-11-22T12:00:00.000Z"')
   const other = world.under({
     GOTRUE_SAML_ENABLED: 'true',
     GOTRUE_SAML_PRIVATE_KEY: ownNextKey,

@@ -15,7 +15,7 @@ test('somebody who signs up gets a user, a mail, and no session', async () => {
     role: 'authenticated',
     email,
     phone: '',
-    confirmation_sent_at: '2026-11-22T12:00:00Z',
+    confirmation_sent_at: '2025-11-22T12:00:00Z',
     app_metadata: { provider: 'email', providers: ['email'] },
     is_anonymous: false,
   })
@@ -62,16 +62,16 @@ test('the link of the mail confirms, and signs in behind the #', async () => {
     email,
     phone: '',
     aal: 'aal1',
-    amr: [{ method: 'otp', timestamp: 1795348800 }],
+    amr: [{ method: 'otp', timestamp: 1763812800 }],
     is_anonymous: false,
     app_metadata: { provider: 'email', providers: ['email'] },
   })
   const { body } = await ask('GET', '/user', { bearer: access_token ?? '' })
   expect(body).toMatchObject({
     id: user.id,
-    email_confirmed_at: '2026-11-22T12:00:00Z',
-    confirmed_at: '2026-11-22T12:00:00Z',
-    last_sign_in_at: '2026-11-22T12:00:00Z',
+    email_confirmed_at: '2025-11-22T12:00:00Z',
+    confirmed_at: '2025-11-22T12:00:00Z',
+    last_sign_in_at: '2025-11-22T12:00:00Z',
     user_metadata: { email_verified: true },
     identities: [{ identity_data: { email_verified: true } }],
   })
@@ -86,7 +86,7 @@ test('with autoconfirmation there is a session at once', async () => {
   expect(body).toMatchObject({
     token_type: 'bearer',
     expires_in: 3600,
-    expires_at: 1795352400,
+    expires_at: 1763816400,
     user: { email, user_metadata: { email_verified: true } },
   })
   expect(headers.get('sb-auth-user-id')).toBe(body.user.id)
@@ -215,7 +215,7 @@ test('a phone number is believed where it is confirmed by itself', async () => {
   expect(status).toBe(200)
   expect(body.user).toMatchObject({
     phone: '819012345678',
-    phone_confirmed_at: '2026-11-22T12:00:00Z',
+    phone_confirmed_at: '2025-11-22T12:00:00Z',
     app_metadata: { provider: 'phone', providers: ['phone'] },
   })
   const signedIn = await ask('POST', '/token?grant_type=password', { body: { phone, password } })

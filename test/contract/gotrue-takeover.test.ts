@@ -23,7 +23,7 @@ async function withOldDatabase(): Promise<GotrueWorld> {
       phone_change, phone_change_token, email_change_token_current, reauthentication_token,
       raw_app_meta_data, raw_user_meta_data, created_at, updated_at)
     values (${nil}, ${userId}, 'authenticated', 'authenticated', ${email}, ${bcrypt(password, 4).replace('$2b$', '$2a$')},
-      '2024-05-01', ${confirmation}, '2026-11-22T11:59:00Z', ${recovery}, '2026-11-22T11:59:00Z', null, null, null, null, null, null,
+      '2024-05-01', ${confirmation}, '2025-11-22T11:59:00Z', ${recovery}, '2025-11-22T11:59:00Z', null, null, null, null, null, null,
       '{"provider":"email","providers":["email"]}', '{"name":"Ann"}', '2024-05-01', '2024-05-01')`.execute(
     db,
   )
@@ -34,13 +34,13 @@ async function withOldDatabase(): Promise<GotrueWorld> {
   await sql`insert into auth.one_time_tokens (id, user_id, token_type, token_hash, relates_to)
     values (gen_random_uuid(), ${userId}, 'recovery_token', ${recovery}, ${email})`.execute(db)
   await sql`insert into auth.sessions (id, user_id, created_at, updated_at, aal, refresh_token_hmac_key, refresh_token_counter)
-    values (${sessionId}, ${userId}, '2026-11-22', '2026-11-22', 'aal1', ${key.toString('base64url')}, 300)`.execute(
+    values (${sessionId}, ${userId}, '2025-11-22', '2025-11-22', 'aal1', ${key.toString('base64url')}, 300)`.execute(
     db,
   )
   await sql`insert into auth.mfa_amr_claims (id, session_id, authentication_method, created_at, updated_at)
-    values (gen_random_uuid(), ${sessionId}, 'password', '2026-11-22', '2026-11-22')`.execute(db)
+    values (gen_random_uuid(), ${sessionId}, 'password', '2025-11-22', '2025-11-22')`.execute(db)
   await sql`insert into auth.refresh_tokens (instance_id, token, user_id, session_id, revoked, created_at, updated_at)
-    values (${nil}, 'abcdefghij23', ${userId}, ${sessionId}, false, '2026-11-22', '2026-11-22')`.execute(
+    values (${nil}, 'abcdefghij23', ${userId}, ${sessionId}, false, '2025-11-22', '2025-11-22')`.execute(
     db,
   )
   return world
@@ -144,5 +144,5 @@ test('times without a zone are UTC', async () => {
     select (select refreshed_at::text from auth.sessions) as refreshed, (select created_at::text from auth.one_time_tokens) as made`.execute(
     database.db,
   )
-  expect(rows).toEqual([{ refreshed: '2026-11-22 12:00:00', made: '2026-11-22 12:00:00' }])
+  expect(rows).toEqual([{ refreshed: '2025-11-22 12:00:00', made: '2025-11-22 12:00:00' }])
 })

@@ -25,7 +25,7 @@ test('a password signs in', async () => {
     'refresh_token',
     'user',
   ])
-  expect(body.user).toMatchObject({ id, last_sign_in_at: '2026-11-22T12:00:00Z' })
+  expect(body.user).toMatchObject({ id, last_sign_in_at: '2025-11-22T12:00:00Z' })
   expect(body.refresh_token).toMatch(/^[\w-]{51}$/)
   expect(headers.get('sb-auth-refresh-token-reuse')).toBe('false')
   expect(await audited()).toEqual(['user_signedup', 'login'])

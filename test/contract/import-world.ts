@@ -20,7 +20,7 @@ export function sources(): (shape?: Shape) => Promise<Source> {
 
 export const slow = 60_000
 export const later = new Date('2099-12-24T12:00:00.123Z')
-export const verified = new Date('2026-03-04T05:06:07.089Z')
+export const verified = new Date('2025-03-04T05:06:07.089Z')
 export const idToken = `e30.${Buffer.from('{"iss":"https://accounts.example.com"}').toString('base64url')}.x`
 
 async function source(bare: Bare, shape: Shape) {

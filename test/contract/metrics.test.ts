@@ -179,8 +179,8 @@ async function withPort(made: World, work: (url: string) => Promise<void>): Prom
 test('the port answers at /metrics, with the outbox and the pool, and nothing else', async () => {
   const made = await world()
   await made.database.execute(`insert into idp.deliveries (kind, key, attempts, created_at, due_at)
-    values ('mail-notice', 'one', 0, '2026-11-22T11:59:00Z', '-infinity'), ('mail-notice', 'two', 1, '2026-11-22T11:00:00Z', '2026-11-22T11:58:30Z'),
-      ('mail-notice', 'three', 2, '2026-11-22T11:00:00Z', '2026-11-22T12:30:00Z')`)
+    values ('mail-notice', 'one', 0, '2025-11-22T11:59:00Z', '-infinity'), ('mail-notice', 'two', 1, '2025-11-22T11:00:00Z', '2025-11-22T11:58:30Z'),
+      ('mail-notice', 'three', 2, '2025-11-22T11:00:00Z', '2025-11-22T12:30:00Z')`)
   await withPort(made, async (url) => {
     const answer = await fetch(`${url}/metrics?x=1`)
     expect(answer.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/)

@@ -115,7 +115,7 @@ test('the key may be found by its name, and an application may name itself', asy
   expect((await ask(at, unnamed)).status).toBe(200)
 })
 
-const now = unixSeconds(new Date('2026-11-22T12:00:00.000Z'))
+const now = unixSeconds(new Date('2025-11-22T12:00:00.000Z'))
 
 test.each<[string, Record<string, unknown>, Parameters<typeof assertionFor>[2]]>([
   ['another audience', { aud: 'https://elsewhere.example.com' }, {}],

@@ -43,7 +43,8 @@ async function op(): Promise<Op> {
     told.push(new URLSearchParams(await request.text()).get('logout_token') ?? '')
     return new Response(null, { status: 200 })
   }
-  Object.assign(scene.ctx, { fetch: suiteListens, now: () => new Date(), clock: 'running' })
+  scene.keepTime()
+  Object.assign(scene.ctx, { fetch: suiteListens })
   await applyDeclaration(scene.ctx, declared)
   const { close } = await listen(createApp(scene.ctx), { hosts: ['127.0.0.1', '::1'], port })
   onTestFinished(close)

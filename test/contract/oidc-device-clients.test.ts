@@ -18,7 +18,8 @@ async function served(): Promise<{ at: Gate; issuer: string }> {
   const port = await freePort()
   const at = await gate({ SEKISHO_PUBLIC_URL: `http://localhost:${port}` })
   const { ctx } = at.scene
-  Object.assign(ctx, { fetch: globalThis.fetch, now: () => new Date(), clock: 'running' })
+  at.scene.keepTime()
+  Object.assign(ctx, { fetch: globalThis.fetch })
   await createApplication(ctx, {
     ...{ id: 'tv', name: 'The Television', type: 'Native' },
     customClientMetadata: { isDeviceFlow: true, allowTokenExchange: true },

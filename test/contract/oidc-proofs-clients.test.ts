@@ -20,7 +20,8 @@ async function served(): Promise<{ at: Gate; issuer: string }> {
   const port = await freePort()
   const at = await gate({ SEKISHO_PUBLIC_URL: `http://localhost:${port}` })
   const { ctx } = at.scene
-  Object.assign(ctx, { fetch: globalThis.fetch, now: () => new Date(), clock: 'running' })
+  at.scene.keepTime()
+  Object.assign(ctx, { fetch: globalThis.fetch })
   const listening = await listen(createApp(ctx), { hosts: ['127.0.0.1', '::1'], port })
   endings.push(() => listening.close())
   return { at, issuer: `http://localhost:${port}/oidc` }

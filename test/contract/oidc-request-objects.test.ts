@@ -100,7 +100,7 @@ test('numbers, objects and lists are read as they would stand in a query', async
   expect(answerOf(unknown).error).toBe('invalid_target')
 })
 
-const now = unixSeconds(new Date('2026-11-22T12:00:00.000Z'))
+const now = unixSeconds(new Date('2025-11-22T12:00:00.000Z'))
 
 test.each<[string, Record<string, unknown>, Seal]>([
   ['somebody’s key', {}, { key: strange.privateKey }],

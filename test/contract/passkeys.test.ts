@@ -389,7 +389,7 @@ describe('a user’s own passkeys', () => {
     const key = softwareKey()
     const page = await add(visitor, key, 'fbfc3007-154e-4ecc-8c0b-6e020557d7bd')
     expect(page.body).toContain('iCloud Keychain')
-    expect(page.body).toContain('Added November 22, 2026')
+    expect(page.body).toContain('Added November 22, 2025')
     expect(await listPasskeys(scene.ctx, id)).toMatchObject([
       {
         credentialId: key.id.toString('base64url'),

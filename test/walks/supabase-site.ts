@@ -48,7 +48,7 @@ export async function siteStage(environment: Record<string, string> = {}): Promi
     ...environment,
   })
   // The clients look at the machine's clock, and so the server has to.
-  Object.assign(scene.ctx, { now: () => new Date(), clock: 'running' })
+  scene.keepTime()
   const listening = await listen(createApp(scene.ctx), { hosts: ['127.0.0.1'], port })
   const anonKey = await keyOf(scene, { role: 'anon' })
   const { createSite, serveSite } = await supabaseSite()

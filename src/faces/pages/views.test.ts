@@ -51,8 +51,8 @@ const passkey: Passkey = {
   counter: 0,
   transports: [],
   name: evil,
-  createdAt: new Date('2026-11-22T12:00:00Z'),
-  lastUsedAt: new Date('2026-11-23T12:00:00Z'),
+  createdAt: new Date('2025-11-22T12:00:00Z'),
+  lastUsedAt: new Date('2025-11-23T12:00:00Z'),
 }
 
 const user = { id: 'u1', email: evil, username: null, phone: null, name: null } as const
