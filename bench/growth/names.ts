@@ -1,6 +1,5 @@
 import { createHash, createHmac } from 'node:crypto'
 import type { Context } from '../../src/base/context.ts'
-import { sha256 } from '../../src/base/crypto.ts'
 import { writeRefreshValue } from '../../src/model/refresh-value.ts'
 
 // What the seeder derives in SQL (rows.ts), derived again here: so requests can be made as any of the seeded users.
@@ -14,6 +13,7 @@ export const emailOf = (user: number) => `user-${user}@mail-${user % 500}.exampl
 export const usernameOf = (user: number) => `user_${user}`
 export const userIdOf = (user: number) => uuidOf(`user ${user}`)
 export const sessionIdOf = (user: number, session = 0) => uuidOf(`session ${user}/${session}`)
+const grantIdOf = (user: number) => uuidOf(`grant ${user}/0/0`)
 export const organizationOf = (user: number) => `org-${user % 97}`
 
 /** What carries a user's first session: `user % 3` says which of the three. */
@@ -26,8 +26,8 @@ export const cookieOf = (user: number) => `cookie-${user}/0`
 
 /** The user's refresh token at the shop: the server's secret marks it. */
 export function refreshTokenOf(ctx: Context, user: number): string {
-  const family = createHash('md5').update(`refresh ${user}/0/0/0`).digest()
-  return writeRefreshValue(ctx, { family, hash: sha256(family), generation: user % 5 })
+  const grantId = grantIdOf(user)
+  return writeRefreshValue(ctx, { grantId, generation: user % 5, isWide: false })
 }
 
 /** GoTrue's refresh token of the first kind. */

@@ -100,8 +100,11 @@ export function rowsOf({ eventsPerUser, auditPerUser }: Shape): Rows[] {
     },
     {
       table: 'idp.grants',
-      columns: 'id, user_id, session_id, application_id, scope, authenticated_at, created_at',
-      select: `grant_id, user_id, id, application_id, 'openid offline_access profile email', began, began from (${grants}) g`,
+      // Each has a refresh token, and of some it is over.
+      columns:
+        'id, user_id, session_id, application_id, scope, authenticated_at, created_at, generation, rotated_at, refreshable_until',
+      select: `grant_id, user_id, id, application_id, 'openid offline_access profile email', began, began, n % 5,
+        array_fill(began, array[least(n % 5, 3)::int]), case when g = 0 then :now + ${over} else ${expiry('n', 7)} end from (${grants}) g`,
     },
     {
       // Of a token that was exchanged, and is over: no session takes it along.
@@ -110,14 +113,16 @@ export function rowsOf({ eventsPerUser, auditPerUser }: Shape): Rows[] {
       select: `pg_temp.id_of('exchanged ' || n), id, 'shop', 'openid', came, :now - interval '5 days' from users where n % 50 = 11`,
     },
     {
-      // A family of refresh tokens for each grant, and one that is over for some.
+      table: 'idp.spent_codes',
+      columns: 'expires_at, grant_id',
+      select: `${expiry('n', 7)}, grant_id from (${grants}) g`,
+    },
+    {
+      // What devices were allowed.
       table: 'idp.tokens',
-      columns:
-        'hash, kind, grant_id, application_id, scope, details, created_at, expires_at, good_until, generation, rotated_at',
-      select: `sha256(decode(md5('refresh ' || n || '/' || j || '/' || g || '/' || t), 'hex')), 'refresh', grant_id, application_id,
-        'openid offline_access profile email', '{}', began, ends, ends, n % 5, array_fill(began, array[least(n % 5, 3)::int])
-        from (${grants}) g, generate_series(0, n % 2) t,
-          lateral (select case when t = 0 then :now + ${over} else ${expiry('n', 7)} end as ends) e`,
+      columns: 'hash, kind, grant_id, application_id, scope, created_at, expires_at, used_at',
+      select: `sha256(('device ' || n || '/' || j || '/' || g)::bytea), 'device', grant_id, application_id,
+        'openid offline_access profile email', began, ${expiry('n', 7)}, began from (${grants}) g where n % 10 = 5`,
     },
     {
       table: 'idp.events',

@@ -143,7 +143,7 @@ export async function countRows(url: string): Promise<number> {
   await client.connect()
   try {
     const { rows } = await client.query(`select (select count(*) from idp.events)
-      + (select count(*) from idp.tokens) + (select count(*) from auth.sessions)
+      + (select count(*) from idp.grants) + (select count(*) from auth.sessions)
       + (select count(*) from auth.audit_log_entries) as count`)
     return Number(rows[0]?.count)
   } finally {

@@ -444,6 +444,10 @@ export interface IdpGrants {
   authenticated_at: Date
   created_at: Generated<Date>
   api_scopes: Generated<string[]>
+  details: OptionalJson
+  generation: number | null
+  rotated_at: Generated<Date[]>
+  refreshable_until: Date | null
 }
 
 export interface IdpIdentityTokens {
@@ -644,6 +648,11 @@ export interface IdpSettings {
   updated_at: Generated<Date>
 }
 
+export interface IdpSpentCodes {
+  expires_at: Date
+  grant_id: string
+}
+
 export interface IdpSpentProofs {
   hash: Uint8Array
   expires_at: Date
@@ -760,6 +769,7 @@ export interface Database {
   'idp.scopes': IdpScopes
   'idp.session_tokens': IdpSessionTokens
   'idp.settings': IdpSettings
+  'idp.spent_codes': IdpSpentCodes
   'idp.spent_proofs': IdpSpentProofs
   'idp.subject_tokens': IdpSubjectTokens
   'idp.tokens': IdpTokens

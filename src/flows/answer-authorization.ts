@@ -1,10 +1,11 @@
-import { type Context, type Tx, transaction } from '../base/context.ts'
+import type { Context, Tx } from '../base/context.ts'
 import { Fault, type FaultCode } from '../base/fault.ts'
 import { second } from '../base/time.ts'
 import type { BrowserSession } from '../model/browser-session.ts'
-import { createCode } from '../model/code.ts'
+import { writeCode } from '../model/code.ts'
 import { missingConsent } from '../model/consent.ts'
 import { methodOf } from '../model/factor.ts'
+import type { Giving } from '../model/grant.ts'
 import { answerInteraction, deleteInteraction, type Interaction } from '../model/interaction.ts'
 import type { Session } from '../model/session.ts'
 import { findUser } from '../model/user.ts'
@@ -35,8 +36,7 @@ export async function authorize(
 ): Promise<Answer> {
   const question = questionFor(ctx, authorization, session, null)
   if (question === null && session !== null) {
-    const code = await issueCode(ctx, authorization, session)
-    if (code !== null) return { outcome: 'code', code }
+    return { outcome: 'code', code: issueCode(ctx, authorization, session) }
   }
   const { prompt, back } = authorization
   const asked = question ?? 'sign-in'
@@ -64,12 +64,9 @@ export async function resumeAuthorization(
   if (question !== null || session === null) {
     return { outcome: 'ask', question: question ?? 'sign-in' }
   }
-  return transaction(ctx, async (ctx) => {
-    const taken = await deleteInteraction(ctx, interaction.id, browser)
-    const code = taken === null ? null : await issueCode(ctx, authorization, session)
-    if (code === null) throw new Fault('interaction_not_found')
-    return { outcome: 'code', code }
-  })
+  const taken = await deleteInteraction(ctx, interaction.id, browser)
+  if (taken === null) throw new Fault('interaction_not_found')
+  return { outcome: 'code', code: issueCode(ctx, authorization, session) }
 }
 
 /** What has to be asked before an interaction may end; null when nothing is, and there is a session. */
@@ -165,23 +162,20 @@ function authenticatedAt({ amr, createdAt }: Session): Date {
   return first?.at ?? createdAt
 }
 
-function issueCode(ctx: Tx, authorization: Authorization, session: Session) {
+function issueCode(ctx: Tx, authorization: Authorization, session: Session): string {
   const { application, back, challenge, keyThumbprint } = authorization
-  const { details, ...given } = givenBy(authorization, session)
-  return createCode(ctx, {
-    ...given,
-    applicationId: application.id,
-    details: {
-      ...details,
-      redirectUri: back.redirectUri,
-      challenge,
-      ...(keyThumbprint !== null && { jkt: keyThumbprint }),
-    },
+  const { nonce, ...given } = givenBy(authorization, session)
+  return writeCode(ctx, given, {
+    ...{ applicationId: application.id, redirectUri: back.redirectUri },
+    ...{ challenge, nonce, jkt: keyThumbprint },
   })
 }
 
 /** What a session gives to a request: what its grant says, and what goes on to the tokens. */
-export function givenBy(authorization: Authorization<Back | null>, session: Session) {
+export function givenBy(
+  authorization: Authorization<Back | null>,
+  session: Session,
+): Giving & { nonce: string | null } {
   const { scope, resources, apiScopes, nonce, wantsAuthTime, wantsAcr, claims } = authorization
   return {
     sessionId: session.id,
@@ -189,9 +183,9 @@ export function givenBy(authorization: Authorization<Back | null>, session: Sess
     resources,
     apiScopes,
     authenticatedAt: authenticatedAt(session),
+    nonce,
     details: {
-      nonce,
-      wantsAuthTime,
+      ...(wantsAuthTime && { wantsAuthTime }),
       ...(wantsAcr && { acr: session.aal }),
       ...(claims.idToken.length > 0 && { idTokenClaims: claims.idToken }),
       ...(claims.userInfo.length > 0 && { userInfoClaims: claims.userInfo }),

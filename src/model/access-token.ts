@@ -1,6 +1,6 @@
 import type { Tx } from '../base/context.ts'
-import { hmacSha256, sameSecret, secretOf } from '../base/crypto.ts'
 import { second, unixSeconds } from '../base/time.ts'
+import { readMarked, writeMarked } from './marked.ts'
 import type { ActingParty, Confirmation } from './token-row.ts'
 
 /** What an opaque access token stands for. */
@@ -36,13 +36,9 @@ interface Payload {
   n: string
 }
 
-const markLength = 32
+const purpose = 'access-token'
 
-/**
- * Writes an access token that says what it stands for and is marked with a key of ours (HMAC-SHA256): nothing is kept of it,
- * and what has ended since is asked of its grant. To everybody else it is a string without meaning; nothing in it is
- * secret from who holds it.
- */
+/** Writes an access token that says what it stands for: nothing is kept of it, and what has ended since is asked of its grant. */
 export function writeAccessToken(ctx: Tx, token: AccessToken): string {
   const { grantId, cnf, act, acr, authenticatedAt, userInfoClaims } = token
   const payload: Payload = {
@@ -58,18 +54,13 @@ export function writeAccessToken(ctx: Tx, token: AccessToken): string {
     ...(userInfoClaims.length > 0 && { u: userInfoClaims }),
     n: Buffer.from(ctx.random.bytes(12)).toString('base64url'),
   }
-  const text = Buffer.from(JSON.stringify(payload))
-  return Buffer.concat([markOf(ctx, text), text]).toString('base64url')
+  return writeMarked(ctx, purpose, payload)
 }
 
 /** An access token that we wrote and that has not expired; null for everything else. */
 export function readAccessToken(ctx: Tx, value: string): AccessToken | null {
-  const bytes = Buffer.from(value, 'base64url')
-  const text = bytes.subarray(markLength)
-  // Base64 has several spellings of the same bytes, and a token only one.
-  if (text.length === 0 || bytes.toString('base64url') !== value) return null
-  if (!sameSecret(bytes.subarray(0, markLength), markOf(ctx, text))) return null
-  const payload: Payload = JSON.parse(text.toString())
+  const payload = readMarked<Payload>(ctx, purpose, value)
+  if (payload === null) return null
   const expiresAt = new Date(payload.e * second)
   if (expiresAt <= ctx.now()) return null
   return {
@@ -84,8 +75,4 @@ export function readAccessToken(ctx: Tx, value: string): AccessToken | null {
     authenticatedAt: payload.t === undefined ? null : new Date(payload.t * second),
     userInfoClaims: payload.u ?? [],
   }
-}
-
-function markOf(ctx: Tx, text: Uint8Array): Buffer {
-  return hmacSha256(secretOf(ctx.config).key('access-token'), text)
 }

@@ -1,79 +1,144 @@
 import type { Tx } from '../base/context.ts'
-import { sha256 } from '../base/crypto.ts'
 import { sql } from '../base/sql.ts'
 import { minute } from '../base/time.ts'
 import { sqlAfter, sqlNow } from './clock.ts'
 import { recordingOf } from './event.ts'
-import { isLive } from './grant.ts'
-import { type Redeeming, redeem, redemptionProblem } from './redemption.ts'
-import { type TargetProblem, tellsRights } from './rights.ts'
-import { type Issue, type Issued, revoking } from './token-row.ts'
-import { wideSecret } from './wide-secret.ts'
+import {
+  type Giving,
+  type GrantDetails,
+  type GrantedRow,
+  isLive,
+  revokingGrant,
+  toGranted,
+} from './grant.ts'
+import { type HolderRow, holdersSql } from './holder.ts'
+import { readMarked, writeMarked } from './marked.ts'
+import { writeRefreshValue } from './refresh-value.ts'
+import { rightsColumn, type TargetProblem, targetProblem, tellsRights } from './rights.ts'
+import { boundBy, type Issue, type Issued, type Redeeming } from './token-row.ts'
 
 /** How long a code waits to be redeemed. */
 export const codeLifetime = 1 * minute
 
 /** What the code's authorization request said, as the code has to prove it. */
 export interface CodeDetails {
+  applicationId: string
   redirectUri: string
   challenge: string | null
   nonce: string | null
-  /** The ID token has to say when the user signed in (`max_age`). */
-  wantsAuthTime: boolean
   /** The key that has to be proved (`dpop_jkt`, RFC 9449 § 10). */
-  jkt?: string
-  /** What the ID token has to say of the assurance (`acr_values`). */
-  acr?: string
-  /** Claims beside those of the scope (`claims`), for the ID token and for UserInfo. */
-  idTokenClaims?: readonly string[]
-  userInfoClaims?: readonly string[]
+  jkt: string | null
 }
 
-/** Writes a grant of the session's user and its code, in one statement; null when the session has ended. */
-export async function createCode(
-  ctx: Tx,
-  code: {
-    sessionId: string
-    applicationId: string
-    scope: string
-    resources: readonly string[]
-    apiScopes: readonly string[]
-    authenticatedAt: Date
-    details: CodeDetails
-  },
-): Promise<string | null> {
-  const value = wideSecret(ctx, 32, tellsRights(code.scope)).toString('base64url')
-  // Whoever deletes the user or ends the session locks in this order, too.
-  const { rows } = await sql`
-    with held as (
-      select u.id as user_id, s.id as session_id from auth.users u join auth.sessions s on s.user_id = u.id
-      where s.id = ${code.sessionId} and ${isLive(ctx)} for key share of u, s),
-    granted as (
-      insert into idp.grants (id, user_id, session_id, application_id, scope, resources, api_scopes, authenticated_at, created_at)
-      select ${ctx.random.uuid()}, user_id, session_id, ${code.applicationId}, ${code.scope}, ${[...code.resources]}::text[],
-        ${[...code.apiScopes]}::text[], ${code.authenticatedAt}, ${sqlNow(ctx)}
-      from held returning *),
-    made as (
-      insert into idp.tokens (hash, kind, grant_id, application_id, scope, details, created_at, expires_at)
-      select ${sha256(value)}, 'code', id, application_id, scope, ${JSON.stringify(code.details)}::text::jsonb,
-        ${sqlNow(ctx)}, ${sqlAfter(ctx, codeLifetime)} from granted),
-    ${recordingOf(ctx, 'grant.created', 'granted')}
-    select id from granted`.execute(ctx.db)
-  return rows.length === 0 ? null : value
+/** A code in short: it goes through the browser's address. Times are milliseconds since 1970. */
+interface Payload {
+  /** The id that its grant will have, and under which it is spent. */
+  g: string
+  s: string
+  a: string
+  o: string
+  r?: readonly string[]
+  n?: readonly string[]
+  t: number
+  e: number
+  d: GrantDetails
+  u: string
+  c?: string
+  w?: string
+  k?: string
 }
 
-/** Redeems a code for the address that it was asked for, with its verifier's challenge; see `redeem`. */
-export function redeemCode(
+const purpose = 'authorization-code'
+
+/**
+ * Writes a code that says what it stands for: nothing is kept of it until it is redeemed (ADR 0008). Whether the session
+ * goes on is asked then.
+ */
+export function writeCode(ctx: Tx, given: Giving, asked: CodeDetails): string {
+  const payload: Payload = {
+    g: ctx.random.uuid(),
+    s: given.sessionId,
+    a: asked.applicationId,
+    o: given.scope,
+    ...(given.resources.length > 0 && { r: given.resources }),
+    ...(given.apiScopes.length > 0 && { n: given.apiScopes }),
+    t: given.authenticatedAt.getTime(),
+    e: ctx.now().getTime() + codeLifetime,
+    d: given.details,
+    u: asked.redirectUri,
+    ...(asked.challenge !== null && { c: asked.challenge }),
+    ...(asked.nonce !== null && { w: asked.nonce }),
+    ...(asked.jkt !== null && { k: asked.jkt }),
+  }
+  return writeMarked(ctx, purpose, payload)
+}
+
+/** A code of this application, good or not. */
+function readCode(ctx: Tx, value: string, { applicationId }: Issue): Payload | null {
+  const payload = readMarked<Payload>(ctx, purpose, value)
+  return payload?.a === applicationId ? payload : null
+}
+
+/**
+ * Spends a code for the address that it was asked for, with its verifier's challenge, and writes its grant, in one
+ * statement: of many who come at once, one gets it. Null when it is unknown, spent, expired, of another application, or does
+ * not fit, and when the session has ended.
+ */
+export async function redeemCode(
   ctx: Tx,
-  code: string,
+  value: string,
   {
     redirectUri,
     challenge,
-    ...redeeming
+    alwaysRefresh,
+    ...issue
   }: Redeeming & { redirectUri: string; challenge: string | null },
 ): Promise<Issued | null> {
-  const fits = sql`t.details->>'redirectUri' = ${redirectUri} and t.details->>'challenge' is not distinct from ${challenge}::text`
-  return redeem(ctx, { value: code, kind: 'code', fits }, redeeming)
+  const code = readCode(ctx, value, issue)
+  if (code === null || code.u !== redirectUri || (code.c ?? null) !== challenge) return null
+  if (code.k !== undefined && code.k !== issue.cnf?.jkt) return null
+  const hasRefresh = alwaysRefresh || code.o.split(' ').includes('offline_access')
+  const target = targetOf(code)
+  // Whoever deletes the user or ends the session locks in this order, too.
+  const { rows } = await sql<HolderRow & Pick<GrantedRow, 'rights'>>`
+    with held as (
+      ${holdersSql(sql`auth.users u join auth.sessions s on s.user_id = u.id`, sql`s.id as session_id`)}
+      where s.id = ${code.s} and ${isLive(ctx)} and ${expiryOf(code)} > ${sqlNow(ctx)} and ${isAllowed(issue)}
+        and ${targetProblem(issue.target, issue, target)} is null
+      for key share of u, s),
+    spent as (
+      insert into idp.spent_codes (expires_at, grant_id) select ${expiryOf(code)}, ${code.g}::uuid from held
+      on conflict do nothing returning grant_id),
+    granted as (
+      insert into idp.grants (id, user_id, session_id, application_id, scope, resources, api_scopes, authenticated_at, created_at, details,
+        generation, refreshable_until)
+      select grant_id, held.id, held.session_id, ${code.a}::text, ${code.o}, ${[...(code.r ?? [])]}::text[], ${[...(code.n ?? [])]}::text[],
+        ${new Date(code.t)}::timestamptz, ${sqlNow(ctx)}, ${JSON.stringify({ ...code.d, ...boundBy(issue) })}::text::jsonb,
+        ${hasRefresh ? 0 : null}::integer, ${hasRefresh ? sqlAfter(ctx, issue.refreshLifetime) : null}
+      from held, spent
+      returning user_id, session_id, application_id),
+    ${recordingOf(ctx, 'code.redeemed', 'granted')}
+    select u.*, ${rightsFor(code, issue)} from held u join granted on true`.execute(ctx.db)
+  const [row] = rows
+  if (row === undefined) return null
+  const granted = toGranted({
+    ...row,
+    grant_id: code.g,
+    granted_session_id: code.s,
+    granted_application_id: code.a,
+    granted_scope: code.o,
+    granted_api_scopes: [...(code.n ?? [])],
+    granted_at: new Date(code.t),
+    granted_details: code.d,
+  })
+  const isWide = tellsRights(code.o)
+  return {
+    ...granted,
+    nonce: code.w ?? null,
+    refreshToken: hasRefresh
+      ? writeRefreshValue(ctx, { grantId: code.g, generation: 0, isWide })
+      : null,
+  }
 }
 
 /**
@@ -82,14 +147,41 @@ export function redeemCode(
  */
 export async function refuseCode(
   ctx: Tx,
-  code: string,
+  value: string,
   issue: Issue,
 ): Promise<TargetProblem | null> {
+  const code = readCode(ctx, value, issue)
+  if (code === null) return null
   const { rows } = await sql<{ problem: TargetProblem | null }>`
-    with ${revoking(ctx, {
-      event: 'code.reused',
-      where: sql`t.hash = ${sha256(code)} and t.kind = 'code' and t.application_id = ${issue.applicationId} and t.used_at is not null`,
-    })}
-    ${redemptionProblem(ctx, { value: code, kind: 'code' }, issue)}`.execute(ctx.db)
+    with ${revokingGrant(ctx, 'code.reused', { grantId: code.g, applicationId: code.a })}
+    select ${targetProblem(issue.target, issue, targetOf(code))} as problem
+    from auth.sessions s join auth.users u on u.id = s.user_id
+    where s.id = ${code.s} and ${isLive(ctx)} and ${expiryOf(code)} > ${sqlNow(ctx)}
+      and not exists (select from idp.spent_codes c where c.grant_id = ${code.g} and c.expires_at = ${expiryOf(code)})`.execute(
+    ctx.db,
+  )
   return rows[0]?.problem ?? null
+}
+
+const expiryOf = (code: Payload) => sql<Date>`${new Date(code.e)}::timestamptz`
+
+/** What the target is measured by, before there is a grant. */
+const targetOf = (code: Payload) => ({
+  resources: sql`${[...(code.r ?? [])]}::text[]`,
+  scope: sql`${code.o}::text`,
+  userId: sql.ref('u.id'),
+})
+
+/** Somebody else's application gets nothing for what its user has taken back since. */
+function isAllowed({ isThirdParty, applicationId }: Issue) {
+  if (!isThirdParty) return sql`true`
+  return sql`exists (select from idp.consents c where c.user_id = u.id and c.application_id = ${applicationId})`
+}
+
+function rightsFor(code: Payload, issue: Issue) {
+  if (!tellsRights(code.o) && issue.target === null) return sql`null::json as rights`
+  return rightsColumn({
+    ...{ scope: sql`${code.o}::text`, applicationId: sql`${code.a}::text` },
+    ...{ target: issue.target, asker: issue },
+  })
 }

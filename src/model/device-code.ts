@@ -5,10 +5,7 @@ import { sql } from '../base/sql.ts'
 import { minute } from '../base/time.ts'
 import { sqlAfter, sqlNow } from './clock.ts'
 import { recordingOf } from './event.ts'
-import { isLive } from './grant.ts'
-import { type Redeeming, redeem, redemptionProblem } from './redemption.ts'
-import type { TargetProblem } from './rights.ts'
-import type { Issue, Issued } from './token-row.ts'
+import { type Giving, isLive } from './grant.ts'
 
 /** How long a device waits for its user. */
 export const deviceCodeLifetime = 10 * minute
@@ -118,14 +115,7 @@ export async function pollDeviceCode(
 export async function allowDevice(
   ctx: Tx,
   id: string,
-  given: {
-    sessionId: string
-    scope: string
-    resources: readonly string[]
-    apiScopes: readonly string[]
-    authenticatedAt: Date
-    details: Record<string, unknown>
-  },
+  given: Giving & { nonce: string | null },
 ): Promise<boolean> {
   const { rows } = await sql`
     with held as (
@@ -135,14 +125,14 @@ export async function allowDevice(
       update idp.device_codes d set state = 'allowed' from held where ${isWaiting(ctx, id)}
       returning d.hash, d.application_id, d.expires_at, d.request->>'jkt' as jkt, held.user_id, held.session_id),
     granted as (
-      insert into idp.grants (id, user_id, session_id, application_id, scope, resources, api_scopes, authenticated_at, created_at)
+      insert into idp.grants (id, user_id, session_id, application_id, scope, resources, api_scopes, authenticated_at, created_at, details)
       select ${ctx.random.uuid()}, user_id, session_id, application_id, ${given.scope}, ${[...given.resources]}::text[],
-        ${[...given.apiScopes]}::text[], ${given.authenticatedAt}, ${sqlNow(ctx)}
+        ${[...given.apiScopes]}::text[], ${given.authenticatedAt}, ${sqlNow(ctx)}, ${JSON.stringify(given.details)}::text::jsonb
       from answered returning *),
     made as (
       insert into idp.tokens (hash, kind, grant_id, application_id, scope, details, created_at, expires_at)
       select a.hash, 'device', g.id, g.application_id, g.scope,
-        ${JSON.stringify(given.details)}::text::jsonb || jsonb_strip_nulls(jsonb_build_object('jkt', a.jkt)),
+        jsonb_strip_nulls(jsonb_build_object('jkt', a.jkt, 'nonce', ${given.nonce}::text)),
         ${sqlNow(ctx)}, a.expires_at from granted g cross join answered a),
     ${recordingOf(ctx, 'grant.created', 'granted')}
     select id from granted`.execute(ctx.db)
@@ -161,24 +151,4 @@ export async function denyDevice(ctx: Tx, id: string, userId: string | null): Pr
 
 function isWaiting(ctx: Tx, id: string): RawBuilder<unknown> {
   return sql`d.id = ${id} and d.state = 'pending' and d.expires_at > ${sqlNow(ctx)}`
-}
-
-/** Redeems what the user allowed; see `redeem`. */
-export function redeemDeviceCode(
-  ctx: Tx,
-  deviceCode: string,
-  redeeming: Redeeming,
-): Promise<Issued | null> {
-  return redeem(ctx, { value: deviceCode, kind: 'device' }, redeeming)
-}
-
-/** Why an allowed request was not redeemed; null when it was spent, or its grant has ended. It stays good. */
-export async function deviceCodeProblem(
-  ctx: Tx,
-  deviceCode: string,
-  issue: Issue,
-): Promise<TargetProblem | null> {
-  const asked = redemptionProblem(ctx, { value: deviceCode, kind: 'device' }, issue)
-  const { rows } = await asked.execute(ctx.db)
-  return rows[0]?.problem ?? null
 }

@@ -1,9 +1,10 @@
 import type { Tx } from '../base/context.ts'
 import { sql } from '../base/sql.ts'
-import { type Granted, type GrantedRow, toGranted } from './grant.ts'
+import { type Granted, type GrantedRow, grantedColumns, toGranted } from './grant.ts'
 import { type HolderRow, holdersSql } from './holder.ts'
 import {
   type Asker,
+  ofGrant,
   organizationsScope,
   rightsColumn,
   type Target,
@@ -18,13 +19,11 @@ export async function findExchanged(
   { target, asker }: { target: Target | null; asker: Asker },
 ): Promise<(Granted & { problem: TargetProblem | null }) | null> {
   // Whether organizations were granted to the subject has been asked before: what counts here is membership.
+  const grounds = { ...ofGrant, scope: sql`${organizationsScope}::text` }
   const { rows } = await sql<HolderRow & GrantedRow & { problem: TargetProblem | null }>`
     ${holdersSql(
-      sql`idp.grants g join auth.users u on u.id = g.user_id
-        cross join lateral (select ${organizationsScope}::text as scope) t`,
-      sql`g.id as grant_id, g.session_id as granted_session_id, g.application_id as granted_application_id,
-        g.scope as granted_scope, g.api_scopes as granted_api_scopes, g.authenticated_at as granted_at,
-        '{}'::jsonb as granted_details, ${targetProblem(target, asker)} as problem,
+      sql`idp.grants g join auth.users u on u.id = g.user_id`,
+      sql`${grantedColumns}, ${targetProblem(target, asker, grounds)} as problem,
         ${rightsColumn({ scope: sql`g.scope`, applicationId: sql`g.application_id`, target, asker })}`,
     )}
     where g.id = ${grantId}`.execute(ctx.db)

@@ -1,7 +1,7 @@
 import type { RawBuilder } from 'kysely'
 import type { Tx } from '../base/context.ts'
 import { sql } from '../base/sql.ts'
-import { day } from '../base/time.ts'
+import { day, hour } from '../base/time.ts'
 import { sqlAfter, sqlNow } from './clock.ts'
 import { nilUuid } from './uuid.ts'
 
@@ -26,6 +26,8 @@ function olderThan(table: string, by: string, age: number, more?: RawBuilder<unk
 /** What nobody can use any more. Expiry is decided where a row is used; this only tidies. */
 const dead: readonly Dead[] = [
   olderThan('idp.tokens', 'expires_at', 1 * day),
+  // Whoever comes with the code waits for a lock no longer than this.
+  olderThan('idp.spent_codes', 'expires_at', 1 * hour),
   olderThan('idp.verifications', 'expires_at', 1 * day),
   // A page that stood open for long may begin again within a day.
   olderThan('idp.interactions', 'expires_at', 1 * day),
@@ -81,7 +83,8 @@ const scattered: readonly Omit<Dead, 'by'>[] = [
     ) => sql`row.created_at < ${sqlAfter(ctx, -1 * day)} and row.refresh_token_hmac_key is null
       and not exists (select from auth.refresh_tokens r where r.session_id = row.id offset 0)
       and not exists (select from idp.session_tokens t where t.session_id = row.id offset 0)
-      and not exists (select from idp.grants g join idp.tokens k on k.grant_id = g.id where g.session_id = row.id offset 0)`,
+      and not exists (select from idp.grants g where g.session_id = row.id and (g.refreshable_until > ${sqlAfter(ctx, -1 * day)}
+        or g.created_at > ${sqlAfter(ctx, -1 * day)}) offset 0)`,
   },
 ]
 

@@ -4,18 +4,11 @@ import { sql } from '../base/sql.ts'
 import { second } from '../base/time.ts'
 import { sqlAfter, sqlNow } from './clock.ts'
 import { recordingOf } from './event.ts'
-import { type GrantedRow, isLive, toGranted } from './grant.ts'
-import { type HolderRow, holdersSql } from './holder.ts'
-import {
-  childOf,
-  type RefreshValue,
-  readRefreshValue,
-  stepOf,
-  writeRefreshValue,
-} from './refresh-value.ts'
+import { type GrantedRow, grantedColumns, isLive, toGranted } from './grant.ts'
+import { type HolderRow, holderColumns, holdersSql } from './holder.ts'
+import { childOf, type RefreshValue, readRefreshValue, writeRefreshValue } from './refresh-value.ts'
 import { type TargetProblem, targetProblem } from './rights.ts'
-import { type Issue, type Issued, isBoundTo, issuedColumns } from './token-row.ts'
-import { isWideSecret } from './wide-secret.ts'
+import { boundBy, type Issue, type Issued, rightsOfGrant } from './token-row.ts'
 
 /** How long a spent refresh token still gets the same child: for tabs that refresh at once, and lost answers. */
 export const reuseInterval = 10 * second
@@ -41,20 +34,16 @@ export interface Refresh extends Issue {
 export async function rotateRefreshToken(ctx: Tx, refresh: Refresh): Promise<Rotation> {
   const value = readRefreshValue(ctx, refresh.token)
   if (value === null) return { outcome: 'unknown' }
-  const bound = refresh.bindsRefresh && refresh.cnf !== null ? refresh.cnf : {}
-  const goodUntil = sqlAfter(ctx, refresh.refreshLifetime)
   const { rows } = await sql<HolderRow & GrantedRow>`
     with spent as (
-      update idp.tokens t set generation = t.generation + 1, rotated_at = (array_prepend(${sqlNow(ctx)}, t.rotated_at))[1:${sql.lit(remembered)}],
-        details = t.details || ${JSON.stringify(bound)}::text::jsonb, good_until = ${goodUntil},
-        expires_at = case when t.expires_at < ${goodUntil} then ${stepOf(ctx, refresh)} else t.expires_at end
-      from ${behindTokens} where ${isPresented(ctx, value, refresh)} and ${isGood(ctx, value)}
+      update idp.grants g set generation = g.generation + 1, rotated_at = (array_prepend(${sqlNow(ctx)}, g.rotated_at))[1:${sql.lit(remembered)}],
+        details = g.details || ${JSON.stringify(boundBy(refresh))}::text::jsonb, refreshable_until = ${sqlAfter(ctx, refresh.refreshLifetime)}
+      from auth.sessions s, auth.users u left join idp.profiles p on p.user_id = u.id
+      where ${isPresented(ctx, value, refresh)} and ${isGood(ctx, value)}
         and ${targetProblem(refresh.target, refresh)} is null and ${fits(refresh)}
-      returning ${grantColumns}),
+      returning ${holderColumns}, ${whose}, ${grantedColumns}, ${rightsOfGrant(refresh, value.isWide)}),
     ${recordingOf(ctx, 'session.refreshed', 'spent')}
-    ${holdersSql(sql`auth.users u join spent on spent.user_id = u.id`, sql`${issuedColumns('spent', refresh, isWideSecret(value.family))}`)}`.execute(
-    ctx.db,
-  )
+    select * from spent`.execute(ctx.db)
   const [row] = rows
   if (row === undefined) return retryRefreshToken(ctx, refresh, value)
   return rotated(row, writeRefreshValue(ctx, childOf(value)))
@@ -68,14 +57,12 @@ export async function keepRefreshToken(ctx: Tx, refresh: Refresh): Promise<Rotat
     HolderRow & GrantedRow & { fits: boolean; problem: TargetProblem | null }
   >`
     with good as (
-      select ${grantColumns}, ${targetProblem(refresh.target, refresh)} as problem, ${fits(refresh)} as fits
-      from idp.tokens t, ${behindTokens} where ${isPresented(ctx, value, refresh)} and ${isGood(ctx, value)}
+      ${presented(sql`${targetProblem(refresh.target, refresh)} as problem, ${fits(refresh)} as fits, ${rightsOfGrant(refresh, value.isWide)}`)}
+      where ${isPresented(ctx, value, refresh)} and ${isGood(ctx, value)}
       for key share of g),
     fitting as (select * from good where problem is null and fits),
     ${recordingOf(ctx, 'session.refreshed', 'fitting')}
-    ${holdersSql(sql`auth.users u join good on good.user_id = u.id`, sql`${issuedColumns('good', refresh, isWideSecret(value.family))}, good.problem, good.fits`)}`.execute(
-    ctx.db,
-  )
+    select * from good`.execute(ctx.db)
   const [row] = rows
   if (row === undefined) return { outcome: 'unknown' }
   if (row.problem !== null) return { outcome: row.problem }
@@ -89,29 +76,28 @@ async function retryRefreshToken(
   value: RefreshValue,
 ): Promise<Rotation> {
   // A generation ahead of its row was handed out by a database that was set back since: nobody knows what else was.
-  const spentAt = sql`t.rotated_at[t.generation - ${value.generation}::integer]`
+  const spentAt = sql`g.rotated_at[g.generation - ${value.generation}::integer]`
   const problem = targetProblem(refresh.target, refresh)
+  const outcome = sql`case
+      when g.generation > ${value.generation} and coalesce(${spentAt} <= ${sqlAfter(ctx, -reuseInterval)}, true) then 'reused'
+      when g.generation < ${value.generation} or g.refreshable_until <= ${sqlNow(ctx)} then 'unknown'
+      when ${problem} is not null then ${problem}
+      when not ${fits(refresh)} then 'scope-too-wide'
+      when g.generation > ${value.generation} then 'again'
+      else 'unknown'
+    end as outcome`
   // Locked for update, not for share: two who came for the same reason would wait for each other.
   const { rows } = await sql<HolderRow & GrantedRow & { outcome: 'again' | Refusal }>`
     with presented as (
-      select ${grantColumns}, case
-          when t.generation > ${value.generation} and coalesce(${spentAt} <= ${sqlAfter(ctx, -reuseInterval)}, true) then 'reused'
-          when t.generation < ${value.generation} or t.good_until <= ${sqlNow(ctx)} then 'unknown'
-          when ${problem} is not null then ${problem}
-          when not ${fits(refresh)} then 'scope-too-wide'
-          when t.generation > ${value.generation} then 'again'
-          else 'unknown'
-        end as outcome
-      from idp.tokens t, ${behindTokens} where ${isPresented(ctx, value, refresh)}
+      ${presented(sql`${outcome}, ${rightsOfGrant(refresh, value.isWide)}`)}
+      where ${isPresented(ctx, value, refresh)}
       for update of g),
     again as (select * from presented where outcome = 'again'),
     revoked as (
       delete from idp.grants g using presented where g.id = presented.grant_id and presented.outcome = 'reused'
       returning g.*),
     ${recordingOf(ctx, 'token.reused', 'revoked')}, ${recordingOf(ctx, 'session.refreshed', 'again')}
-    ${holdersSql(sql`auth.users u join presented on presented.user_id = u.id`, sql`${issuedColumns('presented', refresh, isWideSecret(value.family))}, presented.outcome`)}`.execute(
-    ctx.db,
-  )
+    select * from presented`.execute(ctx.db)
   const [row] = rows
   if (row === undefined) return { outcome: 'unknown' }
   if (row.outcome !== 'again') return { outcome: row.outcome }
@@ -125,26 +111,32 @@ function rotated(row: HolderRow & GrantedRow, refreshToken: string): Rotation {
 /** So many of the last rotations are known by their time; who comes with an older generation comes late. */
 const remembered = 8
 
-/** What a token hangs on. */
-const behindTokens = sql`idp.grants g left join auth.sessions s on s.id = g.session_id join auth.users u on u.id = g.user_id`
+/** Whom an event tells of. */
+const whose = sql`g.user_id, g.session_id, g.application_id`
 
-const grantColumns = sql`t.scope, t.details as token_details, g.id as grant_id, g.user_id, g.session_id, g.application_id,
-  g.authenticated_at, g.api_scopes`
+/** `select` of a grant `g` and its user, with `extra` columns. */
+function presented(extra: RawBuilder<unknown>): RawBuilder<unknown> {
+  return holdersSql(
+    sql`idp.grants g join auth.sessions s on s.id = g.session_id join auth.users u on u.id = g.user_id`,
+    sql`${whose}, ${grantedColumns}, ${extra}`,
+  )
+}
 
-/** Whether token `t` of grant `g` is this one, at any generation, and who shows it may. */
+/** Whether grant `g` is this token's, at any generation, and who shows it may: the key that it is bound to was proved (RFC 9449). */
 function isPresented(
   ctx: Tx,
-  { hash }: RefreshValue,
+  { grantId }: RefreshValue,
   { applicationId, cnf }: Refresh,
 ): RawBuilder<boolean> {
-  return sql<boolean>`t.hash = ${hash} and g.id = t.grant_id and t.kind = 'refresh' and t.application_id = ${applicationId} and ${isBoundTo(cnf)} and ${isLive(ctx)}`
+  return sql<boolean>`g.id = ${grantId}::uuid and s.id = g.session_id and u.id = g.user_id and g.application_id = ${applicationId}
+    and (g.details->>'jkt' is null or g.details->>'jkt' = ${cnf?.jkt ?? null}::text) and ${isLive(ctx)}`
 }
 
 function isGood(ctx: Tx, { generation }: RefreshValue): RawBuilder<boolean> {
-  return sql<boolean>`t.generation = ${generation} and t.good_until > ${sqlNow(ctx)}`
+  return sql<boolean>`g.generation = ${generation} and g.refreshable_until > ${sqlNow(ctx)}`
 }
 
-/** Whether no more is asked than token `t` of grant `g` was granted. */
+/** Whether no more is asked than was granted. */
 function fits({ scope, apiScopes }: Refresh): RawBuilder<boolean> {
-  return sql<boolean>`(${[...scope]}::text[] <@ string_to_array(t.scope, ' ') and ${[...apiScopes]}::text[] <@ g.api_scopes)`
+  return sql<boolean>`(${[...scope]}::text[] <@ string_to_array(g.scope, ' ') and ${[...apiScopes]}::text[] <@ g.api_scopes)`
 }

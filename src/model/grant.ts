@@ -35,31 +35,42 @@ export interface Granted {
   userInfoClaims: readonly string[]
 }
 
+/** How a grant's tokens differ from others of the same scope. */
+export interface GrantDetails {
+  /** The ID token has to say when the user signed in (`max_age`). */
+  wantsAuthTime?: boolean
+  /** What the ID token has to say of the assurance (`acr_values`). */
+  acr?: string
+  /** Claims beside those of the scope (`claims`), for the ID token and for UserInfo. */
+  idTokenClaims?: readonly string[]
+  userInfoClaims?: readonly string[]
+}
+
+/** What a session gives to a request of an application. */
+export interface Giving {
+  sessionId: string
+  scope: string
+  resources: readonly string[]
+  apiScopes: readonly string[]
+  authenticatedAt: Date
+  details: GrantDetails
+}
+
 /** Columns of a grant beside those of its user, named so that none hides another. */
 export interface GrantedRow {
   grant_id: string
   granted_session_id: string | null
   granted_application_id: string
   granted_scope: string
-  granted_api_scopes: string[]
+  granted_api_scopes: readonly string[]
   rights: Rights | null
   granted_at: Date
-  granted_details: {
-    nonce?: string | null
-    wantsAuthTime?: boolean
-    cnf?: { jkt: string }
-    acr?: string
-    idTokenClaims?: string[]
-    userInfoClaims?: string[]
-  }
+  granted_details: GrantDetails & { cnf?: { jkt: string } }
 }
 
-/** These columns but the rights, from a common table expression with those of `idp.grants`, `scope` and `token_details`. */
-export function grantedColumns(source: string): RawBuilder<unknown> {
-  const from = (column: string) => sql.ref(`${source}.${column}`)
-  return sql`${from('grant_id')}, ${from('session_id')} as granted_session_id, ${from('application_id')} as granted_application_id,
-    ${from('scope')} as granted_scope, ${from('api_scopes')} as granted_api_scopes, ${from('authenticated_at')} as granted_at, ${from('token_details')} as granted_details`
-}
+/** These columns of grant `g`, but the rights. */
+export const grantedColumns = sql`g.id as grant_id, g.session_id as granted_session_id, g.application_id as granted_application_id,
+  g.scope as granted_scope, g.api_scopes as granted_api_scopes, g.authenticated_at as granted_at, g.details as granted_details`
 
 export function toGranted(row: HolderRow & GrantedRow): Granted {
   return {
@@ -71,7 +82,7 @@ export function toGranted(row: HolderRow & GrantedRow): Granted {
     apiScopes: row.granted_api_scopes,
     rights: row.rights ?? noRights,
     authenticatedAt: row.granted_at,
-    nonce: row.granted_details.nonce ?? null,
+    nonce: null,
     wantsAuthTime: row.granted_details.wantsAuthTime ?? false,
     cnf: row.granted_details.cnf ?? null,
     acr: row.granted_details.acr ?? null,
@@ -88,7 +99,8 @@ export function isLive(ctx: Tx): RawBuilder<boolean> {
 
 /**
  * Writes a grant of its own for a user, with a session behind it or none, and returns its id; null when the session has
- * ended or the user may not act. A code writes its grant itself; this is for what comes another way.
+ * ended or the user may not act.
+ * A code writes its grant itself, and so does a device; this is for what comes another way.
  */
 export async function createGrant(
   ctx: Tx,
@@ -117,4 +129,16 @@ export async function createGrant(
     ${recordingOf(ctx, 'grant.created', 'granted')}
     select id from granted`.execute(ctx.db)
   return rows[0]?.id ?? null
+}
+
+/** Ends a grant of the application, as common table expressions; `revoked` has its row. */
+export function revokingGrant(
+  ctx: Tx,
+  event: 'code.reused' | 'token.revoked',
+  { grantId, applicationId }: { grantId: string; applicationId: string },
+): RawBuilder<unknown> {
+  return sql`revoked as (
+      delete from idp.grants g where g.id = ${grantId}::uuid and g.application_id = ${applicationId}
+      returning g.application_id, g.user_id, g.session_id),
+    ${recordingOf(ctx, event, 'revoked')}`
 }

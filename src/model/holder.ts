@@ -22,7 +22,7 @@ export interface Holder
   metadata: Pick<User['metadata'], 'app'>
 }
 
-/** The columns that `holdersSql` selects. */
+/** `holderColumns`. */
 export interface HolderRow {
   id: string
   email: string | null
@@ -57,13 +57,16 @@ export function toHolder(row: HolderRow): Holder {
   }
 }
 
+/** These columns of a user `u` and their profile `p`. */
+export const holderColumns = sql`u.id, u.email, u.email_confirmed_at, u.phone, u.phone_confirmed_at, u.raw_app_meta_data, u.created_at, u.updated_at,
+  p.username, p.name, p.avatar, p.details, p.custom_data`
+
 /** `select` of holders from `source`, which must yield rows of `auth.users` named `u`, with `extra` columns. */
 export function holdersSql<Extra extends object>(
   source: RawBuilder<unknown>,
   extra: RawBuilder<unknown>,
 ): RawBuilder<HolderRow & Extra> {
   return sql<HolderRow & Extra>`
-    select u.id, u.email, u.email_confirmed_at, u.phone, u.phone_confirmed_at, u.raw_app_meta_data, u.created_at, u.updated_at,
-      p.username, p.name, p.avatar, p.details, p.custom_data, ${extra}
+    select ${holderColumns}, ${extra}
     from ${source} left join idp.profiles p on p.user_id = u.id`
 }

@@ -1,37 +1,32 @@
-import type { RawBuilder } from 'kysely'
 import type { Tx } from '../base/context.ts'
-import { hmacSha256, sameSecret, secretOf, sha256 } from '../base/crypto.ts'
-import { sql } from '../base/sql.ts'
-import { sqlAfter, sqlNow } from './clock.ts'
-import type { Issue } from './token-row.ts'
-import { wideSecret } from './wide-secret.ts'
+import { hmacSha256, sameSecret, secretOf } from '../base/crypto.ts'
 
-/** A refresh token: its family, whose row has this hash, and how often it has been exchanged. */
+/** What a refresh token says: its grant, and how often it has been exchanged. The grant's row knows which generation is good. */
 export interface RefreshValue {
-  family: Buffer
-  hash: Buffer
+  grantId: string
   generation: number
+  /**
+   * Whether tokens of its scope tell of roles and organizations. So the one statement that spends it need not have them
+   * in its plan, which costs Postgres time even where nothing of it runs; most tokens do without.
+   */
+  isWide: boolean
 }
 
-// 16 bytes of chance, 4 of generation, 12 of a mark by a key of ours: nobody makes the next generation themselves.
-const familyLength = 16
-const markedLength = familyLength + 4
+// 16 bytes of the grant's id, 4 of generation with the width as first bit, 12 of a mark by a key of ours.
+const idLength = 16
+const markedLength = idLength + 4
 const length = markedLength + 12
+const wideBit = 0x80000000
 
-/** A family that nobody knows yet, at its first generation; `isWide` where its tokens may tell of roles or organizations. */
-export function newFamily(ctx: Tx, isWide: boolean): RefreshValue {
-  return refreshValue(wideSecret(ctx, familyLength, isWide), 0)
+export function childOf(value: RefreshValue): RefreshValue {
+  return { ...value, generation: value.generation + 1 }
 }
 
-export function childOf({ family, hash, generation }: RefreshValue): RefreshValue {
-  return { family, hash, generation: generation + 1 }
-}
-
-/** The token as a client gets it: 43 characters. */
-export function writeRefreshValue(ctx: Tx, { family, generation }: RefreshValue): string {
+/** The token as a client gets it: 43 characters, of which nobody else can make the next. */
+export function writeRefreshValue(ctx: Tx, value: RefreshValue): string {
   const bytes = Buffer.alloc(length)
-  family.copy(bytes)
-  bytes.writeUInt32BE(generation, familyLength)
+  bytes.write(value.grantId.replaceAll('-', ''), 'hex')
+  bytes.writeUInt32BE(value.generation + (value.isWide ? wideBit : 0), idLength)
   markOf(ctx, bytes.subarray(0, markedLength)).copy(bytes, markedLength)
   return bytes.toString('base64url')
 }
@@ -42,32 +37,16 @@ export function readRefreshValue(ctx: Tx, token: string): RefreshValue | null {
   if (bytes.length !== length || bytes.toString('base64url') !== token) return null
   const marked = bytes.subarray(0, markedLength)
   if (!sameSecret(bytes.subarray(markedLength), markOf(ctx, marked))) return null
-  return refreshValue(bytes.subarray(0, familyLength), bytes.readUInt32BE(familyLength))
-}
-
-function refreshValue(family: Buffer, generation: number): RefreshValue {
-  return { family, hash: sha256(family), generation }
+  const counted = bytes.readUInt32BE(idLength)
+  const isWide = counted >= wideBit
+  return {
+    grantId: bytes.toString('hex', 0, idLength),
+    generation: isWide ? counted - wideBit : counted,
+    isWide,
+  }
 }
 
 function markOf(ctx: Tx, bytes: Uint8Array): Buffer {
-  const mark = hmacSha256(secretOf(ctx.config).key('oidc-refresh'), bytes)
+  const mark = hmacSha256(secretOf(ctx.config).key('grant-refresh'), bytes)
   return mark.subarray(0, length - markedLength)
-}
-
-/** The row of a family that begins with the rows of `from`. */
-export function newRefreshToken(
-  ctx: Tx,
-  { value, from, issue }: { value: RefreshValue; from: string; issue: Issue },
-): RawBuilder<unknown> {
-  const bound = issue.bindsRefresh && issue.cnf !== null ? { jkt: issue.cnf.jkt } : {}
-  return sql`
-    insert into idp.tokens (hash, kind, grant_id, application_id, scope, details, created_at, good_until, expires_at)
-    select ${value.hash}::bytea, 'refresh', grant_id, application_id, scope,
-      token_details - 'redirectUri' - 'challenge' - 'nonce' - 'jkt' || ${JSON.stringify(bound)}::text::jsonb,
-      ${sqlNow(ctx)}, ${sqlAfter(ctx, issue.refreshLifetime)}, ${stepOf(ctx, issue)} from ${sql.ref(from)}`
-}
-
-/** Until when a row is kept: a good eighth longer than it is good, so that most refreshes leave its index alone. */
-export function stepOf(ctx: Tx, { refreshLifetime }: Issue): RawBuilder<Date> {
-  return sqlAfter(ctx, refreshLifetime * 1.125)
 }

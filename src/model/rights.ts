@@ -124,31 +124,45 @@ function targetScopes(
     where x.user_id = u.id and x.organization_id = ${organizationId} and a.indicator = ${indicator} ${allowed(true)})`
 }
 
+/** By what a target is measured, in SQL. */
+export interface Grounds {
+  resources: RawBuilder<unknown>
+  scope: RawBuilder<unknown>
+  userId: RawBuilder<unknown>
+}
+
+export const ofGrant: Grounds = {
+  resources: sql.ref('g.resources'),
+  scope: sql.ref('g.scope'),
+  userId: sql.ref('g.user_id'),
+}
+
 /**
- * Why grant `g` with the token's scope `t.scope` gives no token for this target, as an SQL expression; null where it
- * does. What the grant did not name it never gives (RFC 8707 § 2.2), whatever the user's roles are.
+ * Why a grant, `g` where no other `grounds` are named, gives no token for this target, as an SQL expression; null where
+ * it does. What the grant did not name it never gives (RFC 8707 § 2.2), whatever the user's roles are.
  */
 export function targetProblem(
   target: Target | null,
   { applicationId, isThirdParty }: Asker,
+  { resources, scope, userId }: Grounds = ofGrant,
 ): RawBuilder<TargetProblem | null> {
   if (target === null) return sql`null::text`
   const { indicator, organizationId } = target
-  const isForeign = indicator === null ? sql`false` : sql`not (${indicator} = any(g.resources))`
+  const isForeign = indicator === null ? sql`false` : sql`not (${indicator} = any(${resources}))`
   if (organizationId === null) {
     return sql`case when ${isForeign} then 'resource-not-granted' end`
   }
   const consented = isThirdParty
-    ? sql`and exists (select from idp.consent_organizations c where c.user_id = g.user_id
+    ? sql`and exists (select from idp.consent_organizations c where c.user_id = ${userId}
         and c.application_id = ${applicationId} and c.organization_id = m.organization_id)`
     : sql``
   return sql`case when ${isForeign} then 'resource-not-granted'
-    when not (${organizationsScope} = any(string_to_array(t.scope, ' '))) then 'organizations-not-granted'
+    when not (${organizationsScope} = any(string_to_array(${scope}, ' '))) then 'organizations-not-granted'
     when not exists (
       select from idp.organization_members m join idp.organizations o on o.id = m.organization_id
-      where m.user_id = g.user_id and m.organization_id = ${organizationId} ${consented}
+      where m.user_id = ${userId} and m.organization_id = ${organizationId} ${consented}
         and (not o.is_mfa_required or exists (
-          select from auth.mfa_factors f where f.user_id = g.user_id and f.status = 'verified')))
+          select from auth.mfa_factors f where f.user_id = ${userId} and f.status = 'verified')))
       then 'not-a-member' end`
 }
 

@@ -4,12 +4,19 @@ import { sql } from '../base/sql.ts'
 import type { AccessToken } from './access-token.ts'
 import { sqlNow } from './clock.ts'
 import { recordingOf } from './event.ts'
-import { type Granted, type GrantedRow, isLive, toGranted } from './grant.ts'
+import {
+  type GrantDetails,
+  type Granted,
+  type GrantedRow,
+  isLive,
+  revokingGrant,
+  toGranted,
+} from './grant.ts'
 import { type HolderRow, holdersSql } from './holder.ts'
 import { type Identity, type IdentityRow, toIdentity } from './identity.ts'
 import { readRefreshValue } from './refresh-value.ts'
 import { rightsColumn, tellsRights } from './rights.ts'
-import { type ActingParty, type Confirmation, revoking } from './token-row.ts'
+import type { ActingParty, Confirmation } from './token-row.ts'
 
 /** What UserInfo tells of: beside what tokens say, who the user is elsewhere, where the scope has it. */
 export interface TokenUser extends Granted {
@@ -91,18 +98,18 @@ export async function findRefreshToken(
     application_id: string
     user_id: string
     scope: string
-    details: { acr?: string; wantsAuthTime?: boolean }
+    details: GrantDetails
     session_id: string | null
     authenticated_at: Date
     created_at: Date
     expires_at: Date
     username: string | null
   }>`
-    select t.application_id, g.user_id, t.scope, t.details, t.created_at, t.good_until as expires_at, g.session_id, g.authenticated_at, p.username
-    from idp.tokens t join idp.grants g on g.id = t.grant_id left join auth.sessions s on s.id = g.session_id
-      join auth.users u on u.id = g.user_id left join idp.profiles p on p.user_id = g.user_id
-    where t.hash = ${value.hash} and t.kind = 'refresh' and t.generation = ${value.generation} and t.good_until > ${sqlNow(ctx)}
-      and (${owner}::text is null or t.application_id = ${owner}) and ${isLive(ctx)}`.execute(
+    select g.application_id, g.user_id, g.scope, g.details, g.created_at, g.refreshable_until as expires_at, g.session_id, g.authenticated_at, p.username
+    from idp.grants g left join auth.sessions s on s.id = g.session_id join auth.users u on u.id = g.user_id
+      left join idp.profiles p on p.user_id = g.user_id
+    where g.id = ${value.grantId}::uuid and g.generation = ${value.generation} and g.refreshable_until > ${sqlNow(ctx)}
+      and (${owner}::text is null or g.application_id = ${owner}) and ${isLive(ctx)}`.execute(
     ctx.db,
   )
   const [row] = rows
@@ -174,27 +181,24 @@ export async function revokeRefreshToken(
 ): Promise<void> {
   const value = readRefreshValue(ctx, token)
   if (value === null) return
-  await sql`
-    with ${revoking(ctx, {
-      event: 'token.revoked',
-      where: sql`t.hash = ${value.hash} and t.kind = 'refresh' and t.application_id = ${applicationId}`,
-    })}
-    select 1`.execute(ctx.db)
+  const grant = { grantId: value.grantId, applicationId }
+  await sql`with ${revokingGrant(ctx, 'token.revoked', grant)} select 1`.execute(ctx.db)
 }
 
 /** The same for an access token: its grant ends; of an application's own, the hash is kept until it would have expired. */
 export async function revokeIssuedToken(ctx: Tx, issued: IssuedToken): Promise<void> {
   const { token, grantId, applicationId, expiresAt } = issued
+  if (grantId !== null) {
+    const grant = { grantId, applicationId }
+    await sql`with ${revokingGrant(ctx, 'token.revoked', grant)} select 1`.execute(ctx.db)
+    return
+  }
   await sql`
-    with gone as (
-      delete from idp.grants g where g.id = ${grantId}::uuid and g.application_id = ${applicationId}
-      returning g.application_id, g.user_id, g.session_id),
-    kept as (
+    with revoked as (
       insert into idp.tokens (hash, kind, grant_id, application_id, scope, created_at, expires_at, used_at)
-      select ${sha256(token)}::bytea, 'access', null, ${applicationId}, '', ${sqlNow(ctx)}, ${expiresAt}::timestamptz, ${sqlNow(ctx)}
-      where ${grantId === null} on conflict do nothing
+      values (${sha256(token)}, 'access', null, ${applicationId}, '', ${sqlNow(ctx)}, ${expiresAt}, ${sqlNow(ctx)})
+      on conflict do nothing
       returning application_id, null::uuid as user_id, null::uuid as session_id),
-    revoked as (select * from gone union all select * from kept),
     ${recordingOf(ctx, 'token.revoked', 'revoked')}
     select 1`.execute(ctx.db)
 }

@@ -46,6 +46,9 @@ test('what is over goes, and what is in use stays', async () => {
   ] as const) {
     await createPersonalAccessToken(ctx, { userId: ann.id, name, expiresAt })
   }
+  await sql`insert into idp.spent_codes (expires_at, grant_id) values (${ctx.now()}, gen_random_uuid())`.execute(
+    ctx.db,
+  )
   await spendProof(ctx, { kind: 'dpop', owner: 'a key', name: 'a proof', lifetime: 1 * hour })
 
   // No session takes it along.
@@ -79,6 +82,7 @@ test('what is over goes, and what is in use stays', async () => {
   await createPasskeyChallenge(ctx, { ...question, relyingPartyId: 'localhost' })
   expect(await tidy(ctx)).toEqual({
     'idp.tokens': 0,
+    'idp.spent_codes': 1,
     'idp.verifications': 1,
     'idp.interactions': 0,
     'idp.session_tokens': 1,

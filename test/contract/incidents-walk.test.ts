@@ -63,7 +63,7 @@ async function whoIsIn(scene: World): Promise<string[]> {
     'user.password-changed',
     'session.created',
     'user.updated',
-    'grant.created',
+    'code.redeemed',
   ]
   return (await scene.events()).filter((type) => proofs.includes(type))
 }

@@ -10,6 +10,7 @@ import {
   callback,
   challenge,
   codeFor,
+  codeForm,
   type Fields,
   gate,
   issuer,
@@ -28,10 +29,9 @@ test('who is signed in gets a code at once, with the state and the issuer (RFC-9
   expect(answer.headers.get('cache-control')).toBe('no-store')
   expect(answer.headers.get('location')).toMatch(
     new RegExp(
-      `^https://shop.example.com/callback\\?from=sekisho&code=[\\w-]{43}&state=a\\+state&iss=${encodeURIComponent(issuer)}$`,
+      `^https://shop.example.com/callback\\?from=sekisho&code=[\\w-]{300,600}&state=a\\+state&iss=${encodeURIComponent(issuer)}$`,
     ),
   )
-  expect(await at.scene.events()).toContain('grant.created')
 })
 
 test('who is not signed in is sent to the pages, and comes back with a code, once', async () => {
@@ -56,7 +56,7 @@ test('who is not signed in is sent to the pages, and comes back with a code, onc
   const back = await browser.open(`/oidc/auth/${flow}`)
   expect(back.status).toBe(303)
   expect(answerOf(back)).toMatchObject({ state: 'a state', iss: issuer })
-  expect(answerOf(back).code).toHaveLength(43)
+  expect(answerOf(back).code).toMatch(codeForm)
 
   const again = await browser.open(`/oidc/auth/${flow}`)
   expect(again.status).toBe(400)
@@ -216,11 +216,11 @@ describe('what is wrong is told at the redirect URI', () => {
       error: 'invalid_request',
       error_description: 'The parameter code_challenge is missing.',
     })
-    expect(answerOf(await browser.open(authPath(spa))).code).toHaveLength(43)
+    expect(answerOf(await browser.open(authPath(spa))).code).toMatch(codeForm)
     expect(answerOf(await browser.open(authPath(bare))).error).toBe('invalid_request')
     const customClientMetadata = { isPkceOptional: true }
     await updateApplication(at.scene.ctx, 'shop', { customClientMetadata })
-    expect(answerOf(await browser.open(authPath(bare))).code).toHaveLength(43)
+    expect(answerOf(await browser.open(authPath(bare))).code).toMatch(codeForm)
   })
 })
 
@@ -235,7 +235,7 @@ test('unescaped values are understood, as Logto’s Go SDK sends them', async ()
   const at = await gate()
   const { browser } = await person(at)
   const query = `client_id=shop&redirect_uri=${callback}&response_type=code&scope=openid%20profile&code_challenge=${challenge}&code_challenge_method=S256`
-  expect(answerOf(await browser.open(`/oidc/auth?${query}`)).code).toHaveLength(43)
+  expect(answerOf(await browser.open(`/oidc/auth?${query}`)).code).toMatch(codeForm)
 })
 
 describe('prompt and max_age', () => {
@@ -249,7 +249,7 @@ describe('prompt and max_age', () => {
     })
     expect(stranger.headers.getSetCookie()).toEqual([])
     const { browser } = await person(at)
-    expect(answerOf(await browser.open(authPath({ prompt: 'none' }))).code).toHaveLength(43)
+    expect(answerOf(await browser.open(authPath({ prompt: 'none' }))).code).toMatch(codeForm)
   })
 
   test.each(['login', 'login select_account', 'login consent'])(
@@ -264,7 +264,7 @@ describe('prompt and max_age', () => {
       expect((await browser.open(back)).headers.get('location')).toMatch(/^\/sign-in\?/)
       at.scene.pass(1 * minute)
       await signIn(at, browser, user)
-      expect(answerOf(await browser.open(back)).code).toHaveLength(43)
+      expect(answerOf(await browser.open(back)).code).toMatch(codeForm)
     },
   )
 
@@ -284,7 +284,7 @@ describe('prompt and max_age', () => {
     expect(foreign.status).toBe(200)
     const chosen = await browser.send('/select-account', { flow, session: sessionId })
     expect(chosen.headers.get('location')).toBe(back)
-    expect(answerOf(await browser.open(back)).code).toHaveLength(43)
+    expect(answerOf(await browser.open(back)).code).toMatch(codeForm)
   })
 
   test('select_account makes room for somebody else, and asks nobody where nobody is signed in (D6)', async () => {
@@ -297,7 +297,7 @@ describe('prompt and max_age', () => {
     const bob = await person(at, { email: 'bob@example.com' })
     at.scene.pass(1 * minute)
     await signIn(at, browser, bob.user)
-    expect(answerOf(await browser.open(`/oidc/auth/${flow}`)).code).toHaveLength(43)
+    expect(answerOf(await browser.open(`/oidc/auth/${flow}`)).code).toMatch(codeForm)
     const stranger = await browserAt(at).open(authPath({ prompt: 'select_account' }))
     expect(stranger.headers.get('location')).toMatch(/^\/sign-in\?/)
   })
@@ -335,14 +335,14 @@ describe('prompt and max_age', () => {
     at.scene.pass(1 * minute)
     await signIn(at, browser, user)
     const back = await browser.open(`/oidc/auth/${answerOf(asked).flow}`)
-    expect(answerOf(back).code).toHaveLength(43)
+    expect(answerOf(back).code).toMatch(codeForm)
   })
 
   test('max_age sends back who signed in too long ago (Core)', async () => {
     const at = await gate()
     const { browser } = await person(at)
     at.scene.pass(1 * hour)
-    expect(answerOf(await browser.open(authPath({ max_age: '3600' }))).code).toHaveLength(43)
+    expect(answerOf(await browser.open(authPath({ max_age: '3600' }))).code).toMatch(codeForm)
     const old = await browser.open(authPath({ max_age: '3599' }))
     expect(old.headers.get('location')).toMatch(/^\/sign-in\?/)
     const silent = await browser.open(authPath({ max_age: '0', prompt: 'none' }))
@@ -356,7 +356,7 @@ describe('prompt and max_age', () => {
     const bob = await person(at, { email: 'bob@example.com' })
     at.scene.pass(2 * hour)
     const hinted = { id_token_hint: id_token, prompt: 'none' }
-    expect(answerOf(await ann.browser.open(authPath(hinted))).code).toHaveLength(43)
+    expect(answerOf(await ann.browser.open(authPath(hinted))).code).toMatch(codeForm)
     expect(answerOf(await bob.browser.open(authPath(hinted))).error).toBe('login_required')
     const asked = await bob.browser.open(authPath({ id_token_hint: id_token }))
     expect(asked.headers.get('location')).toMatch(/^\/sign-in\?/)
@@ -374,7 +374,7 @@ describe('prompt and max_age', () => {
 test('POST asks as well, and a form from another site becomes a link (Core)', async () => {
   const at = await gate()
   const { browser } = await person(at)
-  expect(answerOf(await browser.send('/oidc/auth', request())).code).toHaveLength(43)
+  expect(answerOf(await browser.send('/oidc/auth', request())).code).toMatch(codeForm)
   const cross = { origin: 'https://shop.example.com', 'sec-fetch-site': 'cross-site' }
   const link = await browser.send('/oidc/auth', request(), cross)
   expect(link.status).toBe(303)

@@ -17,6 +17,9 @@ export const verifier = 'a-verifier-of-43-characters-or-more-as-it-must-be'
 export const challenge = createHash('sha256').update(verifier).digest('base64url')
 export const shopSecret = 'the-secret-of-the-shop'
 
+/** A code says what it stands for, under our mark. */
+export const codeForm = /^[\w-]{300,600}$/
+
 /** A form, of which a value that is undefined is left out. */
 export type Fields = Record<string, string | undefined>
 

@@ -135,7 +135,7 @@ test('what a stranger writes into an address is shown as text only (E12)', async
 async function rowsOf({ scene }: Awaited<ReturnType<typeof gate>>): Promise<string> {
   const { db } = scene.ctx
   const tables = [
-    'idp.tokens',
+    'idp.spent_codes',
     'idp.grants',
     'idp.interactions',
     'idp.pushed_requests',

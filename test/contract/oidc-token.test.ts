@@ -58,9 +58,7 @@ describe('a code', () => {
       email: 'ann@example.com',
       email_verified: true,
     })
-    expect(await at.scene.events()).toEqual(
-      expect.arrayContaining(['grant.created', 'code.redeemed']),
-    )
+    expect(await at.scene.events()).toContain('code.redeemed')
   })
 
   test('comes with an ID token that the published key proves', async () => {
@@ -336,8 +334,7 @@ test('nothing that a bearer could use rests in the database (N2)', async () => {
   const { browser } = await person(at)
   const pending = await codeFor(browser)
   const tokens = await tokensFor(at, browser)
-  const rows = await at.scene.ctx.db.selectFrom('idp.tokens').selectAll().execute()
-  const kept = JSON.stringify(rows.map((row) => ({ ...row, hash: row.hash.toString() })))
+  const kept = JSON.stringify(await at.scene.ctx.db.selectFrom('idp.grants').selectAll().execute())
   const secrets = await at.scene.ctx.db.selectFrom('idp.application_secrets').selectAll().execute()
   for (const secret of [pending, tokens.access_token, tokens.refresh_token, shopSecret]) {
     expect(kept + JSON.stringify(secrets)).not.toContain(secret)

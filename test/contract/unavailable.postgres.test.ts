@@ -209,7 +209,7 @@ async function connected(): Promise<void> {
 async function counted(): Promise<number[]> {
   const { rows } = await sql<{ counts: number[] }>`
     select array[(select count(*) from auth.users), (select count(*) from auth.sessions),
-      (select count(*) from auth.refresh_tokens), (select count(*) from idp.tokens),
+      (select count(*) from auth.refresh_tokens), (select count(*) from idp.grants),
       (select count(*) from idp.events), (select count(*) from auth.audit_log_entries)] as counts`.execute(
     scene.database.db,
   )

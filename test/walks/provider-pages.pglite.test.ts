@@ -215,7 +215,7 @@ describe.skipIf(!machineHas('Chromium'))('the provider’s pages in a browser', 
       await signIn(page)
       if (!scripts) await page.click('.btn.p')
       await page.waitForURL('**/in?said=*')
-      expect(await heard(page)).toMatch(/^POST \{"code":"[\w-]{43}","state":"s","iss":/)
+      expect(await heard(page)).toMatch(/^POST \{"code":"[\w-]{300,600}","state":"s","iss":/)
       expect(await heard(page)).toContain(`"origin":"${at.url}"`)
 
       at.scene.pass(60_000)

@@ -1,7 +1,8 @@
 import type { Context } from '../../base/context.ts'
 import { Fault } from '../../base/fault.ts'
 import type { Application } from '../../model/application.ts'
-import { deviceCodeProblem, pollDeviceCode, redeemDeviceCode } from '../../model/device-code.ts'
+import { pollDeviceCode } from '../../model/device-code.ts'
+import { deviceCodeProblem, redeemDeviceCode } from '../../model/device-redemption.ts'
 import { actingFor, mayUse, type TokenRequest, type TokenSet } from './grant-type.ts'
 import { redeemForTokens } from './redeem.ts'
 

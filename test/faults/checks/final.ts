@@ -27,11 +27,10 @@ export async function readFinal(url: string): Promise<Final> {
         select 'row' as kind, session_id::text as family, count(*)::int as tokens from auth.refresh_tokens
         where not revoked group by session_id
         union all
-        select 'oidc', grant_id::text, count(*)::int from idp.tokens
-        where kind = 'refresh' group by grant_id`),
+        select 'oidc', id::text, 1 from idp.grants where generation is not null`),
       generations: await all(`
-        select g.user_id as user, sum(t.generation)::int as total
-        from idp.tokens t join idp.grants g on g.id = t.grant_id where t.kind = 'refresh' group by g.user_id`),
+        select user_id as user, sum(generation)::int as total
+        from idp.grants where generation is not null group by user_id`),
       events: await all(`
         select type, session_id as session, count(*)::int as count from idp.events
         where type in ('user.signed-in', 'session.refreshed') and session_id is not null group by type, session_id`),

@@ -55,7 +55,7 @@ export const slowLocks: Fault = {
     const statements = [
       'lock table idp.events in access exclusive mode',
       'lock table auth.sessions in access exclusive mode',
-      'lock table idp.tokens in access exclusive mode',
+      'lock table idp.grants in access exclusive mode',
       'select from auth.sessions for update',
       'select from auth.users for update',
     ]
