@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { rootSecret, sameSecret, seal, unseal } from './crypto.ts'
+import { rootSecret, sameHash, sameSecret, seal, unseal } from './crypto.ts'
 
 const secret = rootSecret('a root secret of thirty-two characters')
 
@@ -40,4 +40,8 @@ test('each purpose has a key of its own', () => {
 test('secrets of different lengths are different, and may be compared (L2)', () => {
   expect(sameSecret('gate', 'gate')).toBe(true)
   expect(sameSecret('gate', 'gates')).toBe(false)
+  const [hash, other] = [Buffer.from('gate'), Buffer.from('gape')]
+  expect(sameHash(hash, Buffer.from('gate'))).toBe(true)
+  expect(sameHash(hash, other)).toBe(false)
+  expect(sameHash(hash, hash.subarray(1))).toBe(false)
 })

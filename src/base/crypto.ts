@@ -35,6 +35,11 @@ export function sameSecret(a: string | Uint8Array, b: string | Uint8Array): bool
   return timingSafeEqual(sha256(a), sha256(b))
 }
 
+/** The same for hashes and marks, whose length is no secret. */
+export function sameHash(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && timingSafeEqual(a, b)
+}
+
 /** The root secret of the installation (`SEKISHO_SECRET`). Each use derives its own key from it. */
 export interface RootSecret {
   /** 32 bytes for one purpose (HKDF-SHA256, RFC 5869). */

@@ -1,5 +1,5 @@
 import { createPrivateKey, createPublicKey, hash, KeyObject, sign, verify } from 'node:crypto'
-import { hmacSha256, sameSecret } from './crypto.ts'
+import { hmacSha256, sameHash } from './crypto.ts'
 import { unixSeconds } from './time.ts'
 
 /** The algorithms that we sign with and accept of ourselves (RFC 7518, RFC 8037). */
@@ -176,7 +176,7 @@ function decode(part: string): Claims | null {
 }
 
 function signatureMatches(key: VerifyingKey, input: string, mark: Buffer): boolean {
-  if (!(key.public instanceof KeyObject)) return sameSecret(hmacSha256(key.public, input), mark)
+  if (!(key.public instanceof KeyObject)) return sameHash(hmacSha256(key.public, input), mark)
   return verify(
     digestOf(key.algorithm),
     Buffer.from(input),

@@ -7,7 +7,6 @@ import { missingConsent } from '../model/consent.ts'
 import { methodOf } from '../model/factor.ts'
 import type { Giving } from '../model/grant.ts'
 import { answerInteraction, deleteInteraction, type Interaction } from '../model/interaction.ts'
-import type { Session } from '../model/session.ts'
 import { findUser } from '../model/user.ts'
 import { reaches } from './assurance.ts'
 import type { Authorization, Back } from './authorize.ts'
@@ -148,7 +147,7 @@ function isFresh(ctx: Context, at: Date, maxAgeSeconds: number | null): boolean 
 async function refuseImpossible(
   ctx: Context,
   { back }: Authorization<Back | null>,
-  { session, question }: { session: Session | null; question: Question },
+  { session, question }: { session: BrowserSession | null; question: Question },
 ): Promise<void> {
   if (question !== 'second-factor' || session === null) return
   const user = await findUser(ctx, session.userId)
@@ -157,12 +156,12 @@ async function refuseImpossible(
 }
 
 /** When the user signed in. A second factor alone is no sign-in: it makes no session younger. */
-function authenticatedAt({ amr, createdAt }: Session): Date {
+function authenticatedAt({ amr, createdAt }: BrowserSession): Date {
   const first = amr.find(({ method }) => !secondFactors.includes(method))
   return first?.at ?? createdAt
 }
 
-function issueCode(ctx: Tx, authorization: Authorization, session: Session): string {
+function issueCode(ctx: Tx, authorization: Authorization, session: BrowserSession): string {
   const { application, back, challenge, keyThumbprint } = authorization
   const { nonce, ...given } = givenBy(authorization, session)
   return writeCode(ctx, given, {
@@ -174,7 +173,7 @@ function issueCode(ctx: Tx, authorization: Authorization, session: Session): str
 /** What a session gives to a request: what its grant says, and what goes on to the tokens. */
 export function givenBy(
   authorization: Authorization<Back | null>,
-  session: Session,
+  session: BrowserSession,
 ): Giving & { nonce: string | null } {
   const { scope, resources, apiScopes, nonce, wantsAuthTime, wantsAcr, claims } = authorization
   return {

@@ -10,6 +10,6 @@ export function isAal(name: string): name is (typeof knownAcrValues)[number] {
 }
 
 /** The names sort as their strength does. */
-export function reaches(session: Session, aal: Aal | null): boolean {
+export function reaches(session: Pick<Session, 'aal'>, aal: Aal | null): boolean {
   return aal === null || session.aal >= aal
 }

@@ -1,5 +1,5 @@
 import type { Tx } from '../base/context.ts'
-import { hmacSha256, sameSecret, seal, secretOf, unseal } from '../base/crypto.ts'
+import { hmacSha256, sameHash, seal, secretOf, unseal } from '../base/crypto.ts'
 import { sql } from '../base/sql.ts'
 import { type ApplicationType, newApplication } from './application-input.ts'
 import { sqlNow } from './clock.ts'
@@ -38,7 +38,7 @@ export async function isSecretOf(ctx: Tx, { id }: Owner, secret: string): Promis
   )
   const hash = hashOfSecret(ctx, id, secret)
   return rows.some(
-    (row) => (row.expires_at === null || row.expires_at > ctx.now()) && sameSecret(row.hash, hash),
+    (row) => (row.expires_at === null || row.expires_at > ctx.now()) && sameHash(row.hash, hash),
   )
 }
 

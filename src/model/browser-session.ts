@@ -1,31 +1,47 @@
 import type { Tx } from '../base/context.ts'
 import { sha256 } from '../base/crypto.ts'
 import { sql } from '../base/sql.ts'
+import type { Application } from './application.ts'
 import { sqlNow } from './clock.ts'
 import { type Consent, type ConsentRow, consentObject, toConsent } from './consent.ts'
 import { isLive } from './grant.ts'
-import { type Session, type SessionRow, sessionColumns, toSession } from './session.ts'
+import { amrColumn, type Session, type SessionRow, toAmr } from './session.ts'
 
-/** The session that a browser carries, as an application meets it. */
-export interface BrowserSession extends Session {
-  /** What its user allowed this application before; null when nothing. */
+/** The session that a browser carries, as far as an application has to do with it. */
+export interface BrowserSession extends Pick<Session, 'id' | 'userId' | 'aal' | 'amr'> {
+  createdAt: Date
+  /** What its user allowed this application before; null when nothing, and where nobody is asked. */
   consent: Consent | null
 }
 
-/** The session behind a browser's cookie, and the user's consent, in one query. */
+/** The session behind a browser's cookie, while its user may act, and the user's consent, in one query. */
 export async function findBrowserSession(
   ctx: Tx,
   token: string,
-  applicationId: string,
+  { id, isThirdParty }: Application,
 ): Promise<BrowserSession | null> {
-  const { rows } = await sql<SessionRow & { consent: ConsentRow | null }>`
-    select ${sessionColumns}, (select ${consentObject} from idp.consents c
-      where c.user_id = s.user_id and c.application_id = ${applicationId}) as consent
+  const consent = isThirdParty
+    ? sql`(select ${consentObject} from idp.consents c where c.user_id = s.user_id and c.application_id = ${id})`
+    : sql`null::json`
+  const { rows } = await sql<
+    Pick<SessionRow, 'id' | 'user_id' | 'aal' | 'amr'> & {
+      created_at: Date | null
+      consent: ConsentRow | null
+    }
+  >`
+    select s.id, s.user_id, s.aal::text as aal, s.created_at, ${amrColumn}, ${consent} as consent
     from idp.session_tokens t join auth.sessions s on s.id = t.session_id join auth.users u on u.id = s.user_id
     where t.hash = ${sha256(token)} and t.carrier = 'browser' and t.expires_at > ${sqlNow(ctx)} and ${isLive(ctx)}`.execute(
     ctx.db,
   )
   const [row] = rows
   if (row === undefined) return null
-  return { ...toSession(row), consent: row.consent === null ? null : toConsent(row.consent) }
+  return {
+    id: row.id,
+    userId: row.user_id,
+    aal: row.aal ?? 'aal1',
+    amr: toAmr(row.amr),
+    createdAt: row.created_at ?? new Date(0),
+    consent: row.consent === null ? null : toConsent(row.consent),
+  }
 }

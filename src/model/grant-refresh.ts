@@ -37,7 +37,7 @@ export async function rotateRefreshToken(ctx: Tx, refresh: Refresh): Promise<Rot
   const { rows } = await sql<HolderRow & GrantedRow>`
     with spent as (
       update idp.grants g set generation = g.generation + 1, rotated_at = (array_prepend(${sqlNow(ctx)}, g.rotated_at))[1:${sql.lit(remembered)}],
-        details = g.details || ${JSON.stringify(boundBy(refresh))}::text::jsonb, refreshable_until = ${sqlAfter(ctx, refresh.refreshLifetime)}
+        ${binding(refresh)} refreshable_until = ${sqlAfter(ctx, refresh.refreshLifetime)}
       from auth.sessions s, auth.users u left join idp.profiles p on p.user_id = u.id
       where ${isPresented(ctx, value, refresh)} and ${isGood(ctx, value)}
         and ${targetProblem(refresh.target, refresh)} is null and ${fits(refresh)}
@@ -136,7 +136,15 @@ function isGood(ctx: Tx, { generation }: RefreshValue): RawBuilder<boolean> {
   return sql<boolean>`g.generation = ${generation} and g.refreshable_until > ${sqlNow(ctx)}`
 }
 
-/** Whether no more is asked than was granted. */
+/** Whether no more is asked than was granted; mostly nothing is asked. */
 function fits({ scope, apiScopes }: Refresh): RawBuilder<boolean> {
+  if (scope.length === 0 && apiScopes.length === 0) return sql<boolean>`true`
   return sql<boolean>`(${[...scope]}::text[] <@ string_to_array(g.scope, ' ') and ${[...apiScopes]}::text[] <@ g.api_scopes)`
+}
+
+/** What binds the refresh token to the key that was proved, as a part of an update. */
+function binding(refresh: Refresh): RawBuilder<unknown> {
+  const bound = boundBy(refresh)
+  if (bound.jkt === undefined) return sql``
+  return sql`details = g.details || ${JSON.stringify(bound)}::text::jsonb,`
 }

@@ -1,5 +1,5 @@
 import type { Tx } from '../base/context.ts'
-import { hmacSha256, sameSecret, secretOf } from '../base/crypto.ts'
+import { hmacSha256, sameHash, secretOf } from '../base/crypto.ts'
 
 const markLength = 32
 
@@ -22,7 +22,7 @@ export function readMarked<Payload extends object>(
   const text = bytes.subarray(markLength)
   // Base64 has several spellings of the same bytes, and a value only one.
   if (text.length === 0 || bytes.toString('base64url') !== value) return null
-  if (!sameSecret(bytes.subarray(0, markLength), markOf(ctx, purpose, text))) return null
+  if (!sameHash(bytes.subarray(0, markLength), markOf(ctx, purpose, text))) return null
   return JSON.parse(text.toString())
 }
 

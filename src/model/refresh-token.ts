@@ -1,6 +1,6 @@
 import type { RawBuilder } from 'kysely'
 import type { Tx } from '../base/context.ts'
-import { hmacSha256, sameSecret, sha256 } from '../base/crypto.ts'
+import { hmacSha256, sameHash, sha256 } from '../base/crypto.ts'
 import { discloseFor, encloseFor } from '../base/gotrue-envelope.ts'
 import { sql } from '../base/sql.ts'
 import { second } from '../base/time.ts'
@@ -132,7 +132,7 @@ export async function findByCountedToken(
   const [row] = rows
   if (!row?.key || row.counter === null) return null
   const key = discloseFor(ctx, token.sessionId, row.key)
-  if (!sameSecret(markOf(key, token.signed), token.mark)) return null
+  if (!sameHash(markOf(key, token.signed), token.mark)) return null
   return { ...toRefreshable(row), key, behind: row.counter - token.counter }
 }
 

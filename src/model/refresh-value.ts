@@ -1,5 +1,5 @@
 import type { Tx } from '../base/context.ts'
-import { hmacSha256, sameSecret, secretOf } from '../base/crypto.ts'
+import { hmacSha256, sameHash, secretOf } from '../base/crypto.ts'
 
 /** What a refresh token says: its grant, and how often it has been exchanged. The grant's row knows which generation is good. */
 export interface RefreshValue {
@@ -36,7 +36,7 @@ export function readRefreshValue(ctx: Tx, token: string): RefreshValue | null {
   const bytes = Buffer.from(token, 'base64url')
   if (bytes.length !== length || bytes.toString('base64url') !== token) return null
   const marked = bytes.subarray(0, markedLength)
-  if (!sameSecret(bytes.subarray(markedLength), markOf(ctx, marked))) return null
+  if (!sameHash(bytes.subarray(markedLength), markOf(ctx, marked))) return null
   const counted = bytes.readUInt32BE(idLength)
   const isWide = counted >= wideBit
   return {

@@ -136,7 +136,7 @@ async function sessionFor(
 ): Promise<BrowserSession | null> {
   const ctx = c.get('ctx')
   const token = getCookie(c, browserCookies(ctx.config).session)
-  return token ? findBrowserSession(ctx, token, application.id) : null
+  return token ? findBrowserSession(ctx, token, application) : null
 }
 
 /** The session that this browser's cookie carries. */
@@ -150,7 +150,7 @@ async function browserSession(c: Call): Promise<Session | null> {
 async function signsInAgain(
   c: Call,
   { prompt, subject }: Authorization,
-  session: Session | null,
+  session: Pick<Session, 'userId'> | null,
 ): Promise<string | null> {
   if (session === null || prompt.includes('create')) return null
   if (prompt.includes('select_account') || (subject !== null && subject !== session.userId)) {
