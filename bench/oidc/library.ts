@@ -4,14 +4,16 @@ import { errors, type OidcContext, Provider } from 'oidc-provider'
 import pg from 'pg'
 import { api, callback, clients, userClaims } from './scene.ts'
 
-// A process: `oidc-provider` over one table, one query per call of its adapter, its clients in it as well.
+// A process: `oidc-provider` over one table, one query per call of its adapter, its clients in it as well. Its accounts are in another,
+// as they are where people come and go: a banned one is to be found out at the next refresh.
 
 const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: 10 })
 const port = Number(process.env.PORT)
 
 await pool.query(`create table rows (type text, id text, payload jsonb not null, grant_id text, uid text,
   user_code text, expires_at timestamptz, primary key (type, id));
-  create index on rows (grant_id); create index on rows (uid); create index on rows (user_code)`)
+  create index on rows (grant_id); create index on rows (uid); create index on rows (user_code);
+  create table accounts (id text primary key, claims jsonb not null)`)
 for (const client of clients) {
   await pool.query(`insert into rows (type, id, payload) values ('Client', $1, $2)`, [
     client.client_id,
@@ -82,10 +84,14 @@ const provider: Provider = new Provider(issuer, {
     ...{ authorization: '/auth', token: '/token', userinfo: '/me', jwks: '/jwks' },
     introspection: '/token/introspection',
   },
-  findAccount: (_: OidcContext, id: string) => ({
-    accountId: id,
-    claims: () => ({ ...userClaims, sub: id, email: `${id}@example.com` }),
-  }),
+  async findAccount(_: OidcContext, id: string) {
+    const { rows } = await pool.query({
+      name: 'account',
+      text: 'select claims from accounts where id = $1',
+      values: [id],
+    })
+    return rows[0] && { accountId: id, claims: () => ({ ...rows[0].claims, sub: id }) }
+  },
   interactions: { url: () => '/interaction' },
   features: {
     devInteractions: { enabled: false },
@@ -113,6 +119,10 @@ async function finish(
 ) {
   users += 1
   const accountId = `user-${users}`
+  await pool.query('insert into accounts values ($1, $2)', [
+    accountId,
+    { ...userClaims, email: `${accountId}@example.com` },
+  ])
   const grant = new provider.Grant({ accountId, clientId: 'shop' })
   grant.addOIDCScope('openid profile email')
   const grantId = await grant.save()

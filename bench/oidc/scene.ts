@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto'
 export const callback = 'https://shop.example.com/callback'
 export const secret = 'the-secret-of-the-shop-of-a-benchmark'
 export const api = 'https://api.example.com/things'
-export const users = 100
+/** So many are signed in: enough for Postgres to look for one by an index. */
+export const users = 1000
 
 export const verifier = 'v'.repeat(43)
 export const challenge = createHash('sha256').update(verifier).digest('base64url')

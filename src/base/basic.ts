@@ -14,6 +14,7 @@ export function readBasic(authorization: string): { id: string; secrets: string[
 }
 
 function formDecoded(text: string): string | null {
+  if (!/[%+]/.test(text)) return text
   try {
     return decodeURIComponent(text.replaceAll('+', ' '))
   } catch {

@@ -29,10 +29,22 @@ export type Claims = Record<string, unknown>
  * `typ` is `JWT`, or `at+jwt` for access tokens of RFC 9068.
  */
 export function signJwt(key: SigningKey, claims: Claims, typ = 'JWT'): string {
-  const header = { alg: key.algorithm, typ, ...(key.kid === null ? {} : { kid: key.kid }) }
-  const input = `${encode(header)}.${encode(claims)}`
+  const input = `${headerOf(key, typ)}.${encode(claims)}`
   return `${input}.${signature(key, input).toString('base64url')}`
 }
+
+function headerOf(key: SigningKey, typ: string): string {
+  const known = headers.get(key)
+  const header = known?.get(typ)
+  if (header !== undefined) return header
+  const { algorithm: alg, kid } = key
+  const made = encode({ alg, typ, ...(kid === null ? {} : { kid }) })
+  headers.set(key, new Map([...(known ?? []), [typ, made]]))
+  return made
+}
+
+/** The same for all that a key signs. */
+const headers = new WeakMap<SigningKey, Map<string, string>>()
 
 function encode(value: unknown): string {
   return Buffer.from(JSON.stringify(value)).toString('base64url')

@@ -126,7 +126,13 @@ function isStrangersForm(c: Call): boolean {
 }
 
 async function paramsOf(c: Call): Promise<URLSearchParams> {
-  return c.req.method === 'POST' ? readForm(c) : new URL(c.req.url).searchParams
+  return c.req.method === 'POST' ? readForm(c) : queryOf(c.req.url)
+}
+
+/** A request's address is parsed already; only its query is wanted. */
+function queryOf(url: string): URLSearchParams {
+  const mark = url.indexOf('?')
+  return new URLSearchParams(mark < 0 ? '' : url.slice(mark))
 }
 
 /** The same, with what its user allowed the application that asks. */

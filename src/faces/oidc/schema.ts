@@ -84,8 +84,10 @@ function isPrompt(name: string): name is Prompt {
 
 /** The value of a parameter that came once; else null, and so a state that is too long is not sent back. */
 export function single(params: URLSearchParams, name: string): string | null {
-  const [value, ...others] = params.getAll(name)
-  return value && others.length === 0 && isClear(value) ? value : null
+  const value = params.get(name)
+  // Most are asked for in vain.
+  if (!value || !isClear(value)) return null
+  return params.getAll(name).length === 1 ? value : null
 }
 
 function isClear(value: string): boolean {
