@@ -4,7 +4,6 @@ import { second } from '../base/time.ts'
 import type { BrowserSession } from '../model/browser-session.ts'
 import { writeCode } from '../model/code.ts'
 import { missingConsent } from '../model/consent.ts'
-import { methodOf } from '../model/factor.ts'
 import type { Giving } from '../model/grant.ts'
 import { answerInteraction, deleteInteraction, type Interaction } from '../model/interaction.ts'
 import { findUser } from '../model/user.ts'
@@ -16,8 +15,6 @@ import { factorsToShow } from './step-up.ts'
 export type Question = 'sign-in' | 'select-account' | 'second-factor' | 'consent'
 
 export type Answer = { outcome: 'code'; code: string } | { outcome: 'ask'; question: Question }
-
-const secondFactors: readonly string[] = Object.values(methodOf)
 
 /** What `prompt=none` is told, which never asks anybody. */
 const unasked: Record<Question, FaultCode> = {
@@ -97,7 +94,7 @@ function questionFor(
 ): Question | null {
   const { prompt, maxAgeSeconds, subject, aal, back } = authorization
   if (session === null) return 'sign-in'
-  const at = authenticatedAt(session)
+  const at = session.authenticatedAt
   const isNew = interaction !== null && at >= interaction.createdAt
   if (subject !== null && subject !== session.userId) {
     // Who was asked for did not sign in, but somebody else did.
@@ -155,12 +152,6 @@ async function refuseImpossible(
   if (!canStepUp) throw new Fault('unmet_authentication_requirements', { back })
 }
 
-/** When the user signed in. A second factor alone is no sign-in: it makes no session younger. */
-function authenticatedAt({ amr, createdAt }: BrowserSession): Date {
-  const first = amr.find(({ method }) => !secondFactors.includes(method))
-  return first?.at ?? createdAt
-}
-
 function issueCode(ctx: Tx, authorization: Authorization, session: BrowserSession): string {
   const { application, back, challenge, keyThumbprint } = authorization
   const { nonce, ...given } = givenBy(authorization, session)
@@ -181,7 +172,7 @@ export function givenBy(
     scope: scope.join(' '),
     resources,
     apiScopes,
-    authenticatedAt: authenticatedAt(session),
+    authenticatedAt: session.authenticatedAt,
     nonce,
     details: {
       ...(wantsAuthTime && { wantsAuthTime }),

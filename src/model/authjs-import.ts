@@ -110,7 +110,7 @@ export async function findImportState(
     where actor = ${actor} and user_id in (select value::uuid from jsonb_array_elements_text(${ids}::text::jsonb) value)
     union all
     select details->>'id', details from idp.events
-    where actor = ${actor} and type = 'verification.sent' and created_at > ${sqlAfter(ctx, -90 * 86_400_000)}
+    where actor = ${actor} and user_id is null and type = 'verification.sent' and created_at > ${sqlAfter(ctx, -90 * 86_400_000)}
       and details->>'id' in (select jsonb_array_elements_text(${listed(rows.tokens.map(({ id }) => id))}::text::jsonb))`.execute(
     ctx.db,
   )

@@ -4,12 +4,14 @@ import { sql } from '../base/sql.ts'
 import type { Application } from './application.ts'
 import { sqlNow } from './clock.ts'
 import { type Consent, type ConsentRow, consentObject, toConsent } from './consent.ts'
+import { methodOf } from './factor.ts'
 import { isLive } from './grant.ts'
-import { amrColumn, type Session, type SessionRow, toAmr } from './session.ts'
+import type { Aal, Session } from './session.ts'
 
 /** The session that a browser carries, as far as an application has to do with it. */
-export interface BrowserSession extends Pick<Session, 'id' | 'userId' | 'aal' | 'amr'> {
-  createdAt: Date
+export interface BrowserSession extends Pick<Session, 'id' | 'userId' | 'aal'> {
+  /** When the user signed in. A second factor alone is no sign-in: it makes no session younger. */
+  authenticatedAt: Date
   /** What its user allowed this application before; null when nothing, and where nobody is asked. */
   consent: Consent | null
 }
@@ -23,13 +25,16 @@ export async function findBrowserSession(
   const consent = isThirdParty
     ? sql`(select ${consentObject} from idp.consents c where c.user_id = s.user_id and c.application_id = ${id})`
     : sql`null::json`
-  const { rows } = await sql<
-    Pick<SessionRow, 'id' | 'user_id' | 'aal' | 'amr'> & {
-      created_at: Date | null
-      consent: ConsentRow | null
-    }
-  >`
-    select s.id, s.user_id, s.aal::text as aal, s.created_at, ${amrColumn}, ${consent} as consent
+  const { rows } = await sql<{
+    id: string
+    userId: string
+    aal: Aal | null
+    at: Date | null
+    consent: ConsentRow | null
+  }>`
+    select s.id, s.user_id as "userId", s.aal::text as aal, ${consent} as consent, coalesce((
+      select max(c.updated_at) from auth.mfa_amr_claims c
+      where c.session_id = s.id and c.authentication_method <> all(${secondFactors}::text[])), s.created_at) as at
     from idp.session_tokens t join auth.sessions s on s.id = t.session_id join auth.users u on u.id = s.user_id
     where t.hash = ${sha256(token)} and t.carrier = 'browser' and t.expires_at > ${sqlNow(ctx)} and ${isLive(ctx)}`.execute(
     ctx.db,
@@ -38,10 +43,11 @@ export async function findBrowserSession(
   if (row === undefined) return null
   return {
     id: row.id,
-    userId: row.user_id,
+    userId: row.userId,
     aal: row.aal ?? 'aal1',
-    amr: toAmr(row.amr),
-    createdAt: row.created_at ?? new Date(0),
+    authenticatedAt: row.at ?? new Date(0),
     consent: row.consent === null ? null : toConsent(row.consent),
   }
 }
+
+const secondFactors: string[] = Object.values(methodOf)

@@ -41,8 +41,8 @@ export async function rotateRefreshToken(ctx: Tx, refresh: Refresh): Promise<Rot
       from auth.sessions s, auth.users u left join idp.profiles p on p.user_id = u.id
       where ${isPresented(ctx, value, refresh)} and ${isGood(ctx, value)}
         and ${targetProblem(refresh.target, refresh)} is null and ${fits(refresh)}
-      returning ${holderColumns}, ${whose}, ${grantedColumns}, ${rightsOfGrant(refresh, value.isWide)}),
-    ${recordingOf(ctx, 'session.refreshed', 'spent')}
+      returning ${holderColumns}, ${grantedColumns}, ${rightsOfGrant(refresh, value.isWide)}),
+    ${whose('spent')}, ${recordingOf(ctx, 'session.refreshed', 'whose')}
     select * from spent`.execute(ctx.db)
   const [row] = rows
   if (row === undefined) return retryRefreshToken(ctx, refresh, value)
@@ -61,7 +61,7 @@ export async function keepRefreshToken(ctx: Tx, refresh: Refresh): Promise<Rotat
       where ${isPresented(ctx, value, refresh)} and ${isGood(ctx, value)}
       for key share of g),
     fitting as (select * from good where problem is null and fits),
-    ${recordingOf(ctx, 'session.refreshed', 'fitting')}
+    ${whose('fitting')}, ${recordingOf(ctx, 'session.refreshed', 'whose')}
     select * from good`.execute(ctx.db)
   const [row] = rows
   if (row === undefined) return { outcome: 'unknown' }
@@ -96,7 +96,7 @@ async function retryRefreshToken(
     revoked as (
       delete from idp.grants g using presented where g.id = presented.grant_id and presented.outcome = 'reused'
       returning g.*),
-    ${recordingOf(ctx, 'token.reused', 'revoked')}, ${recordingOf(ctx, 'session.refreshed', 'again')}
+    ${recordingOf(ctx, 'token.reused', 'revoked')}, ${whose('again')}, ${recordingOf(ctx, 'session.refreshed', 'whose')}
     select * from presented`.execute(ctx.db)
   const [row] = rows
   if (row === undefined) return { outcome: 'unknown' }
@@ -111,14 +111,15 @@ function rotated(row: HolderRow & GrantedRow, refreshToken: string): Rotation {
 /** So many of the last rotations are known by their time; who comes with an older generation comes late. */
 const remembered = 8
 
-/** Whom an event tells of. */
-const whose = sql`g.user_id, g.session_id, g.application_id`
+/** Whom an event tells of, as a common table expression. */
+const whose = (source: string) => sql`whose as (
+    select id as user_id, granted_session_id as session_id, granted_application_id as application_id from ${sql.ref(source)})`
 
 /** `select` of a grant `g` and its user, with `extra` columns. */
 function presented(extra: RawBuilder<unknown>): RawBuilder<unknown> {
   return holdersSql(
     sql`idp.grants g join auth.sessions s on s.id = g.session_id join auth.users u on u.id = g.user_id`,
-    sql`${whose}, ${grantedColumns}, ${extra}`,
+    sql`${grantedColumns}, ${extra}`,
   )
 }
 

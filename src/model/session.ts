@@ -80,7 +80,7 @@ export function toSession(row: SessionRow): Session {
     id: row.id,
     userId: row.user_id,
     aal: row.aal ?? 'aal1',
-    amr: toAmr(row.amr),
+    amr: (row.amr ?? []).map(({ method, at }) => ({ method, at: new Date(at) })),
     createdAt: toDate(row.created_at) ?? new Date(0),
     refreshedAt: toDate(row.refreshed_at),
     notAfter: toDate(row.not_after),
@@ -92,10 +92,6 @@ export function toSession(row: SessionRow): Session {
   }
 }
 
-export function toAmr(rows: SessionRow['amr']): Amr[] {
-  return (rows ?? []).map(({ method, at }) => ({ method, at: new Date(at) }))
-}
-
 function toDate(value: Date | string | null): Date | null {
   return value === null ? null : new Date(value)
 }
@@ -103,9 +99,6 @@ function toDate(value: Date | string | null): Date | null {
 /** The methods of a session `s`, newest first. */
 const amrSql = sql`(select json_agg(json_build_object('method', c.authentication_method, 'at', c.updated_at) order by c.updated_at desc)
      from auth.mfa_amr_claims c where c.session_id = s.id)`
-
-/** The same as a column for a `select`. */
-export const amrColumn = sql`${amrSql} as amr`
 
 /** A session `s` as one JSON column, for a query whose rows are users. */
 export const sessionObject = sql`json_build_object('id', s.id, 'user_id', s.user_id, 'aal', s.aal, 'created_at', s.created_at,
@@ -162,7 +155,7 @@ function newerSession(ctx: Tx): RawBuilder<unknown> {
 /** Columns of a session `s` with its methods, newest first, for a `select`. */
 export const sessionColumns = sql`s.id, s.user_id, s.aal::text as aal, s.created_at, s.refreshed_at, s.not_after, s.user_agent,
   host(s.ip) as ip, s.tag, s.oauth_client_id, s.scopes,
-  ${amrColumn}`
+  ${amrSql} as amr`
 
 export interface NewSession {
   id?: string
