@@ -13,6 +13,9 @@ import { noClaims, parseClaims } from './claims-request.ts'
 /** Longer parameters are refused; a state of 4 kB has to come back whole. */
 const longest = 8192
 
+/** It travels in the code, through the browser's address. */
+const longestNonce = 1024
+
 const prompts: readonly string[] = ['none', 'login', 'consent', 'select_account', 'create']
 
 /** OpenID Connect Core § 6 and RFC 7591: ways of asking that we do not know, and must not ignore. */
@@ -54,6 +57,9 @@ function firstProblem(params: URLSearchParams): ParameterProblem | null {
     return { parameter: 'response_type', problem: 'missing' }
   }
   if (modeOf(params) === null) return { parameter: 'response_mode', problem: 'unsupported' }
+  if ((single(params, 'nonce') ?? '').length > longestNonce) {
+    return { parameter: 'nonce', problem: 'malformed' }
+  }
   if (!/^\d{0,9}$/.test(single(params, 'max_age') ?? '')) {
     return { parameter: 'max_age', problem: 'malformed' }
   }
