@@ -15,8 +15,8 @@ import {
   readUserCode,
 } from '../model/device-code.ts'
 import { answerInteraction, deleteInteraction, type Interaction } from '../model/interaction.ts'
+import type { Confirmation } from '../model/issue.ts'
 import { take } from '../model/limit.ts'
-import type { Confirmation } from '../model/token-row.ts'
 import { findRequest, type Request } from './allow.ts'
 import { givenBy, type Question, questionLeft } from './answer-authorization.ts'
 import { type Authorization, type AuthorizationRequest, checkAsked } from './authorize.ts'

@@ -5,8 +5,8 @@ import { hmacSha256, sameSecret, secretOf } from '../base/crypto.ts'
 import { Fault } from '../base/fault.ts'
 import { minute, second } from '../base/time.ts'
 import { proofAlgorithms } from '../model/application-proofs.ts'
+import type { Confirmation } from '../model/issue.ts'
 import { spendProof } from '../model/replay.ts'
-import type { Confirmation } from '../model/token-row.ts'
 
 /** The request that a proof has to be for (RFC 9449 § 4.2). */
 export interface ProvedRequest {

@@ -4,6 +4,7 @@ import { Fault } from '../base/fault.ts'
 import { second } from '../base/time.ts'
 import { readAccessToken } from '../model/access-token.ts'
 import { type Application, isPublic } from '../model/application.ts'
+import type { ActingParty, Confirmation } from '../model/issue.ts'
 import { verifyIssued } from '../model/key.ts'
 import {
   findIssuedToken,
@@ -16,7 +17,6 @@ import {
   type TokenFacts,
   type TokenUser,
 } from '../model/token.ts'
-import type { ActingParty, Confirmation } from '../model/token-row.ts'
 import { issuerOf } from './authorize.ts'
 import { grantIdOf } from './mint.ts'
 

@@ -1,7 +1,7 @@
 import type { Tx } from '../base/context.ts'
 import { second, unixSeconds } from '../base/time.ts'
+import type { ActingParty, Confirmation } from './issue.ts'
 import { readMarked, writeMarked } from './marked.ts'
-import type { ActingParty, Confirmation } from './token-row.ts'
 
 /** What an opaque access token stands for. */
 export interface AccessToken {

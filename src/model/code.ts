@@ -1,6 +1,6 @@
 import type { Tx } from '../base/context.ts'
 import { sql } from '../base/sql.ts'
-import { minute } from '../base/time.ts'
+import { day, minute } from '../base/time.ts'
 import { sqlAfter, sqlNow } from './clock.ts'
 import { recordingOf } from './event.ts'
 import {
@@ -12,10 +12,16 @@ import {
   toGranted,
 } from './grant.ts'
 import { type HolderRow, holdersSql } from './holder.ts'
+import { boundBy, type Issue, type Issued, type Redeeming } from './issue.ts'
 import { readMarked, writeMarked } from './marked.ts'
 import { writeRefreshValue } from './refresh-value.ts'
-import { rightsColumn, type TargetProblem, targetProblem, tellsRights } from './rights.ts'
-import { boundBy, type Issue, type Issued, type Redeeming } from './token-row.ts'
+import {
+  type Grounds,
+  rightsColumn,
+  type TargetProblem,
+  targetProblem,
+  tellsRights,
+} from './rights.ts'
 
 /** How long a code waits to be redeemed. */
 export const codeLifetime = 1 * minute
@@ -34,18 +40,25 @@ export interface CodeDetails {
 interface Payload {
   /** The id that its grant will have, and under which it is spent. */
   g: string
+  /** The session. */
   s: string
+  /** The application. */
   a: string
+  /** The granted scope. */
   o: string
+  /** Indicators of API resources, and names of their scopes. */
   r?: readonly string[]
   n?: readonly string[]
+  /** When the user signed in, and when the code expires. */
   t: number
   e: number
   d: GrantDetails
+  /** What has to be proved: address, challenge and key. */
   u: string
   c?: string
-  w?: string
   k?: string
+  /** The nonce. */
+  w?: string
 }
 
 const purpose = 'authorization-code'
@@ -98,13 +111,12 @@ export async function redeemCode(
   if (code === null || code.u !== redirectUri || (code.c ?? null) !== challenge) return null
   if (code.k !== undefined && code.k !== issue.cnf?.jkt) return null
   const hasRefresh = alwaysRefresh || code.o.split(' ').includes('offline_access')
-  const target = targetOf(code)
   // Whoever deletes the user or ends the session locks in this order, too.
   const { rows } = await sql<HolderRow & Pick<GrantedRow, 'rights'>>`
     with held as (
       ${holdersSql(sql`auth.users u join auth.sessions s on s.user_id = u.id`, sql`s.id as session_id`)}
       where s.id = ${code.s} and ${isLive(ctx)} and ${expiryOf(code)} > ${sqlNow(ctx)} and ${isAllowed(issue)}
-        and ${targetProblem(issue.target, issue, target)} is null
+        and ${targetProblem(issue.target, issue, groundsOf(code))} is null
       for key share of u, s),
     spent as (
       insert into idp.spent_codes (expires_at, grant_id) select ${expiryOf(code)}, ${code.g}::uuid from held
@@ -151,10 +163,11 @@ export async function refuseCode(
   issue: Issue,
 ): Promise<TargetProblem | null> {
   const code = readCode(ctx, value, issue)
-  if (code === null) return null
+  // An address of old that a browser opens again is no theft.
+  if (code === null || code.e + 1 * day < ctx.now().getTime()) return null
   const { rows } = await sql<{ problem: TargetProblem | null }>`
     with ${revokingGrant(ctx, 'code.reused', { grantId: code.g, applicationId: code.a })}
-    select ${targetProblem(issue.target, issue, targetOf(code))} as problem
+    select ${targetProblem(issue.target, issue, groundsOf(code))} as problem
     from auth.sessions s join auth.users u on u.id = s.user_id
     where s.id = ${code.s} and ${isLive(ctx)} and ${expiryOf(code)} > ${sqlNow(ctx)}
       and not exists (select from idp.spent_codes c where c.grant_id = ${code.g} and c.expires_at = ${expiryOf(code)})`.execute(
@@ -166,7 +179,7 @@ export async function refuseCode(
 const expiryOf = (code: Payload) => sql<Date>`${new Date(code.e)}::timestamptz`
 
 /** What the target is measured by, before there is a grant. */
-const targetOf = (code: Payload) => ({
+const groundsOf = (code: Payload): Grounds => ({
   resources: sql`${[...(code.r ?? [])]}::text[]`,
   scope: sql`${code.o}::text`,
   userId: sql.ref('u.id'),

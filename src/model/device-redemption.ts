@@ -5,9 +5,9 @@ import { sqlAfter, sqlNow } from './clock.ts'
 import { recordingOf } from './event.ts'
 import { type GrantedRow, grantedColumns, isLive, toGranted } from './grant.ts'
 import { type HolderRow, holdersSql } from './holder.ts'
+import { boundBy, type Issue, type Issued, type Redeeming, rightsOfGrant } from './issue.ts'
 import { writeRefreshValue } from './refresh-value.ts'
 import { type TargetProblem, targetProblem, tellsRights } from './rights.ts'
-import { boundBy, type Issue, type Issued, type Redeeming, rightsOfGrant } from './token-row.ts'
 
 /**
  * Spends a device's code, when its user allowed it, in one statement: of many who come at once, one gets it. Null when it

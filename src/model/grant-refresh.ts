@@ -6,9 +6,9 @@ import { sqlAfter, sqlNow } from './clock.ts'
 import { recordingOf } from './event.ts'
 import { type GrantedRow, grantedColumns, isLive, toGranted } from './grant.ts'
 import { type HolderRow, holderColumns, holdersSql } from './holder.ts'
+import { boundBy, type Issue, type Issued, rightsOfGrant } from './issue.ts'
 import { childOf, type RefreshValue, readRefreshValue, writeRefreshValue } from './refresh-value.ts'
 import { type TargetProblem, targetProblem } from './rights.ts'
-import { boundBy, type Issue, type Issued, rightsOfGrant } from './token-row.ts'
 
 /** How long a spent refresh token still gets the same child: for tabs that refresh at once, and lost answers. */
 export const reuseInterval = 10 * second

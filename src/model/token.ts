@@ -14,9 +14,9 @@ import {
 } from './grant.ts'
 import { type HolderRow, holdersSql } from './holder.ts'
 import { type Identity, type IdentityRow, toIdentity } from './identity.ts'
+import type { ActingParty, Confirmation } from './issue.ts'
 import { readRefreshValue } from './refresh-value.ts'
 import { rightsColumn, tellsRights } from './rights.ts'
-import type { ActingParty, Confirmation } from './token-row.ts'
 
 /** What UserInfo tells of: beside what tokens say, who the user is elsewhere, where the scope has it. */
 export interface TokenUser extends Granted {

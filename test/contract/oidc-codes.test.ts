@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { describe, expect, test } from 'vitest'
-import { second } from '../../src/base/time.ts'
+import { day, second } from '../../src/base/time.ts'
 import {
   answerOf,
   authPath,
@@ -93,6 +93,16 @@ describe('once spent it stays so, whatever becomes of what it gave', () => {
     expect(await rowsOf(at)).toMatchObject({ grants: 0, codes: 1 })
     const reused = (await at.scene.events()).filter((type) => type === 'code.reused')
     expect(reused).toHaveLength(1)
+  })
+
+  test('an address of old that a browser opens again takes nothing along', async () => {
+    const at = await gate()
+    const { browser } = await person(at)
+    const code = await codeFor(browser)
+    expect((await redeem(at, code)).status).toBe(200)
+    at.scene.pass(1 * day + 61 * second)
+    expect(await verdict(await redeem(at, code))).toBe('400 invalid_grant')
+    expect(await rowsOf(at)).toMatchObject({ grants: 1 })
   })
 
   test('of fifty who bring it again while others revoke its tokens, nobody gets any', async () => {

@@ -157,7 +157,7 @@ const wrongs: readonly (readonly [string, Invariant, (facts: Facts) => void])[] 
   [
     'a family has two tokens that are alive',
     'V3',
-    ({ final }) => final.live.push({ kind: 'row', family: session, tokens: 2 }),
+    ({ final }) => final.live.push({ family: session, tokens: 2 }),
   ],
   [
     'two who came with one token moved the count twice',

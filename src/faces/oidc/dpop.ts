@@ -2,7 +2,7 @@ import { Fault, isFault } from '../../base/fault.ts'
 import { checkProof, currentNonce, type Proved } from '../../flows/dpop.ts'
 import type { Application } from '../../model/application.ts'
 import { proofAlgorithms } from '../../model/application-proofs.ts'
-import type { Confirmation } from '../../model/token-row.ts'
+import type { Confirmation } from '../../model/issue.ts'
 import type { Call } from './cors.ts'
 
 /** The key whose proof came with a request for tokens; null where none came, and throws where one must. */

@@ -1,8 +1,8 @@
 import type { Context } from '../../base/context.ts'
 import { Fault } from '../../base/fault.ts'
 import { type Application, alwaysRefreshes } from '../../model/application.ts'
+import type { Issue, Issued, Redeeming } from '../../model/issue.ts'
 import type { TargetProblem } from '../../model/rights.ts'
-import type { Issue, Issued, Redeeming } from '../../model/token-row.ts'
 import { mintAccessToken } from '../mint.ts'
 import {
   issueFor,

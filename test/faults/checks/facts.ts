@@ -14,7 +14,7 @@ export interface Final {
   factors: { id: string; isVerified: boolean }[]
   sessions: { id: string; user: string; counter: number | null; isCarried: boolean }[]
   /** For each family of tokens that rest as rows, how many can still be refreshed with. */
-  live: { kind: 'row' | 'oidc'; family: string; tokens: number }[]
+  live: { family: string; tokens: number }[]
   /** How often the families of a user have gone on, all together. */
   generations: { user: string; total: number }[]
   /** How often the log says that something befell a session. */

@@ -24,10 +24,8 @@ export async function readFinal(url: string): Promise<Final> {
           or exists (select from idp.session_tokens t where t.session_id = s.id) as "isCarried"
         from auth.sessions s`),
       live: await all(`
-        select 'row' as kind, session_id::text as family, count(*)::int as tokens from auth.refresh_tokens
-        where not revoked group by session_id
-        union all
-        select 'oidc', id::text, 1 from idp.grants where generation is not null`),
+        select session_id::text as family, count(*)::int as tokens from auth.refresh_tokens
+        where not revoked group by session_id`),
       generations: await all(`
         select user_id as user, sum(generation)::int as total
         from idp.grants where generation is not null group by user_id`),

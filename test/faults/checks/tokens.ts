@@ -34,9 +34,9 @@ export const oneChild: Check = ({ history, final }) => {
   const unsure = new Set(
     refreshes.filter(({ outcome }) => outcome === 'info').map(({ sent }) => sent.session),
   )
-  for (const { kind, family, tokens } of final.live) {
-    if (tokens < 2 || (kind === 'row' && unsure.has(family))) continue
-    const what = `the ${kind} family ${family} has ${tokens} tokens that are alive`
+  for (const { family, tokens } of final.live) {
+    if (tokens < 2 || unsure.has(family)) continue
+    const what = `the family ${family} has ${tokens} tokens that are alive`
     violations.push({ invariant: 'V3', what, operations: [] })
   }
   return violations
