@@ -135,7 +135,9 @@ function begin(
     })
     const began = performance.now()
     try {
-      await next()
+      // A mail's template that names a page of ours would go out as a mail.
+      if (c.req.header('user-agent') === templateReader) c.res = c.text('No template', 404)
+      else await next()
     } finally {
       observed?.end(routeOf(c), c.res.status)
     }
@@ -153,11 +155,6 @@ function begin(
       logRequest(ctx.log, { requestId, method, path, status: c.res.status, tookMs })
     }
   })
-
-  // A mail's template that names a page of ours would go out as a mail.
-  app.use(async (c, next) =>
-    c.req.header('user-agent') === templateReader ? c.text('No template', 404) : next(),
-  )
 
   app.get('/livez', (c) => c.json({ status: 'ok' }))
   for (const path of ['/readyz', '/healthz']) {

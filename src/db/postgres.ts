@@ -89,21 +89,19 @@ async function connectPostgres(options: PostgresOptions, way: Way): Promise<Open
   })
   let guard: Guard | null = null
   const nameOf = way === 'direct' ? statementNames(500) : () => null
-  const { db, observed } = observable(
-    new PostgresDialect({
-      pool: lendingPool(pool, {
-        wrap: (client) =>
-          preparingClient(client, connections.of(client), { nameOf, tell: queries.tell }),
-        check() {
-          const hopeless = sayings[guard?.trouble() ?? 'none']
-          if (hopeless !== undefined) throw unavailable(hopeless)
-          if (pool.waitingCount >= mostWaiting * poolSize) {
-            throw unavailable('Too many wait for a connection to the database')
-          }
-        },
-      }),
-    }),
-  )
+  const lending = lendingPool(pool, {
+    wrap: (client) =>
+      preparingClient(client, connections.of(client), { nameOf, tell: queries.tell }),
+    check() {
+      const hopeless = sayings[guard?.trouble() ?? 'none']
+      if (hopeless !== undefined) throw unavailable(hopeless)
+      if (pool.waitingCount >= mostWaiting * poolSize) {
+        throw unavailable('Too many wait for a connection to the database')
+      }
+    },
+  })
+  const { db, observed } = observable(new PostgresDialect({ pool: lending }))
+  shortenWay(db, lending)
   try {
     await db.connection().execute(async () => {})
   } catch (error) {
@@ -141,6 +139,37 @@ async function connectPostgres(options: PostgresOptions, way: Way): Promise<Open
 function refusesSettings(error: unknown): boolean {
   return error instanceof Error && /unsupported startup parameter/.test(error.message)
 }
+
+/**
+ * A statement outside of transactions goes to a connection by itself: Kysely's own way is a dozen promises long, and takes
+ * a quarter of what this process spends on a small statement.
+ */
+function shortenWay(db: OpenDatabase['db'], pool: PostgresPool): void {
+  const executor = db.getExecutor()
+  const usual = executor.executeQuery.bind(executor)
+  executor.executeQuery = async (query, options) => {
+    if (options?.signal !== undefined) return usual(query, options)
+    const client = await pool.connect()
+    try {
+      const { command, rowCount, rows } = await client.query<never>(query.sql, query.parameters)
+      return isChange(command) ? { rows, numAffectedRows: BigInt(rowCount) } : { rows }
+    } catch (error) {
+      throw withCallers(error)
+    } finally {
+      client.release()
+    }
+  }
+}
+
+/** What comes from the server was made in a socket's event, and knows nothing of who asked. */
+function withCallers(error: unknown): unknown {
+  const [, ...callers] = new Error().stack?.split('\n') ?? []
+  if (error instanceof Error) error.stack = [error.stack, ...callers].join('\n')
+  return error
+}
+
+const changes: readonly string[] = ['INSERT', 'UPDATE', 'DELETE', 'MERGE']
+const isChange = (command: string) => changes.includes(command)
 
 type Lent = ReturnType<typeof preparingClient>
 

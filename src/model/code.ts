@@ -114,12 +114,12 @@ export async function redeemCode(
   // Whoever deletes the user or ends the session locks in this order, too.
   const { rows } = await sql<HolderRow & Pick<GrantedRow, 'rights'>>`
     with held as (
-      ${holdersSql(sql`auth.users u join auth.sessions s on s.user_id = u.id`, sql`s.id as session_id`)}
+      ${holdersSql(sql`auth.users u join auth.sessions s on s.user_id = u.id`, sql`s.id as session_id, ${expiryOf(code)} as expires_at`)}
       where s.id = ${code.s} and ${isLive(ctx)} and ${expiryOf(code)} > ${sqlNow(ctx)} and ${isAllowed(issue)}
         and ${targetProblem(issue.target, issue, groundsOf(code))} is null
       for key share of u, s),
     spent as (
-      insert into idp.spent_codes (expires_at, grant_id) select ${expiryOf(code)}, ${code.g}::uuid from held
+      insert into idp.spent_codes (expires_at, grant_id) select expires_at, ${code.g}::uuid from held
       on conflict do nothing returning grant_id),
     granted as (
       insert into idp.grants (id, user_id, session_id, application_id, scope, resources, api_scopes, authenticated_at, created_at, details,
