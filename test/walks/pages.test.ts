@@ -114,7 +114,8 @@ describe.skipIf(!machineHas('Chromium'))('the hosted pages in a browser', () => 
     await page.fill('#code', wrong)
     if (!scripts) await page.click('.btn.p')
     await page.waitForSelector('#code[aria-invalid]')
-    expect(await page.evaluate(() => document.activeElement?.id)).toBe('code')
+    // The browser moves there when it has drawn the page.
+    await page.waitForFunction(() => document.activeElement?.id === 'code')
     await typeAndPress(page, 'code', code)
     await page.waitForURL('**/callback')
     expect(await page.textContent('body')).toBe('Welcome back')
@@ -159,7 +160,7 @@ describe.skipIf(!machineHas('Chromium'))('the hosted pages in a browser', () => 
   test('the keyboard goes from the skip link through the form to the languages', async () => {
     const page = await visit()
     await page.goto(`${at.url}/sign-in`)
-    expect(await page.evaluate(() => document.activeElement?.id)).toBe('identifier')
+    await page.waitForFunction(() => document.activeElement?.id === 'identifier')
     await page.keyboard.press('Shift+Tab')
     const order: string[] = []
     for (let stop = 0; stop < 6; stop += 1) {
