@@ -45,6 +45,13 @@ export const differences: readonly Difference[] = [
   },
   {
     about: /^(?:auth|par)/,
+    name: /^nonce=3000 characters$/,
+    ours: refusedRequest,
+    peer: passes,
+    reason: 'A nonce travels in the code, through the browser’s address: it has 1024 characters at most.',
+  },
+  {
+    about: /^(?:auth|par)/,
     name: /^response_type="code "$/,
     ours: passes,
     peer: /unsupported_response_type/,
