@@ -163,7 +163,7 @@ function shortenWay(db: OpenDatabase['db'], pool: PostgresPool): void {
 
 /** What comes from the server was made in a socket's event, and knows nothing of who asked. */
 function withCallers(error: unknown): unknown {
-  const [, ...callers] = new Error().stack?.split('\n') ?? []
+  const [, , ...callers] = new Error().stack?.split('\n') ?? []
   if (error instanceof Error) error.stack = [error.stack, ...callers].join('\n')
   return error
 }
