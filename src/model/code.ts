@@ -1,5 +1,6 @@
 import type { Tx } from '../base/context.ts'
 import { sql } from '../base/sql.ts'
+import { isForeignKeyViolation } from '../base/sql-error.ts'
 import { day, minute } from '../base/time.ts'
 import { sqlAfter, sqlNow } from './clock.ts'
 import { recordingOf } from './event.ts'
@@ -111,26 +112,30 @@ export async function redeemCode(
   if (code === null || code.u !== redirectUri || (code.c ?? null) !== challenge) return null
   if (code.k !== undefined && code.k !== issue.cnf?.jkt) return null
   const hasRefresh = alwaysRefresh || code.o.split(' ').includes('offline_access')
-  // Whoever deletes the user or ends the session locks in this order, too.
   const { rows } = await sql<HolderRow & Pick<GrantedRow, 'rights'>>`
     with held as (
-      ${holdersSql(sql`auth.users u join auth.sessions s on s.user_id = u.id`, sql`s.id as session_id, ${expiryOf(code)} as expires_at`)}
+      ${holdersSql(sql`auth.users u join auth.sessions s on s.user_id = u.id`, rightsFor(code, issue))}
       where s.id = ${code.s} and ${isLive(ctx)} and ${expiryOf(code)} > ${sqlNow(ctx)} and ${isAllowed(issue)}
-        and ${targetProblem(issue.target, issue, groundsOf(code))} is null
-      for key share of u, s),
+        and ${targetProblem(issue.target, issue, groundsOf(code))} is null),
     spent as (
-      insert into idp.spent_codes (expires_at, grant_id) select expires_at, ${code.g}::uuid from held
+      insert into idp.spent_codes (expires_at, grant_id) select ${expiryOf(code)}, ${code.g}::uuid from held
       on conflict do nothing returning grant_id),
     granted as (
       insert into idp.grants (id, user_id, session_id, application_id, scope, resources, api_scopes, authenticated_at, created_at, details,
         generation, refreshable_until)
-      select grant_id, held.id, held.session_id, ${code.a}::text, ${code.o}, ${[...(code.r ?? [])]}::text[], ${[...(code.n ?? [])]}::text[],
+      select grant_id, held.id, ${code.s}::uuid, ${code.a}::text, ${code.o}, ${[...(code.r ?? [])]}::text[], ${[...(code.n ?? [])]}::text[],
         ${new Date(code.t)}::timestamptz, ${sqlNow(ctx)}, ${JSON.stringify({ ...code.d, ...boundBy(issue) })}::text::jsonb,
         ${hasRefresh ? 0 : null}::integer, ${hasRefresh ? sqlAfter(ctx, issue.refreshLifetime) : null}
       from held, spent
       returning user_id, session_id, application_id),
     ${recordingOf(ctx, 'code.redeemed', 'granted')}
-    select u.*, ${rightsFor(code, issue)} from held u join granted on true`.execute(ctx.db)
+    select held.* from held join granted on true`
+    .execute(ctx.db)
+    .catch((error: unknown) => {
+      // Session or user were deleted at this moment.
+      if (isForeignKeyViolation(error)) return { rows: [] }
+      throw error
+    })
   const [row] = rows
   if (row === undefined) return null
   const granted = toGranted({

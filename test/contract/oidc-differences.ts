@@ -48,7 +48,8 @@ export const differences: readonly Difference[] = [
     name: /^nonce=3000 characters$/,
     ours: refusedRequest,
     peer: passes,
-    reason: 'A nonce travels in the code, through the browser’s address: it has 1024 characters at most.',
+    reason:
+      'A nonce travels in the code, through the browser’s address: it has 1024 characters at most.',
   },
   {
     about: /^(?:auth|par)/,
