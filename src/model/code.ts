@@ -13,16 +13,10 @@ import {
   toGranted,
 } from './grant.ts'
 import { type HolderRow, holdersSql } from './holder.ts'
-import { boundBy, type Issue, type Issued, type Redeeming } from './issue.ts'
+import { boundBy, type Issue, type Issued, type Redeeming, rightsOfGrant } from './issue.ts'
 import { readMarked, writeMarked } from './marked.ts'
 import { writeRefreshValue } from './refresh-value.ts'
-import {
-  type Grounds,
-  rightsColumn,
-  type TargetProblem,
-  targetProblem,
-  tellsRights,
-} from './rights.ts'
+import { type Grounds, type TargetProblem, targetProblem, tellsRights } from './rights.ts'
 
 /** How long a code waits to be redeemed. */
 export const codeLifetime = 1 * minute
@@ -111,10 +105,11 @@ export async function redeemCode(
   const code = readCode(ctx, value, issue)
   if (code === null || code.u !== redirectUri || (code.c ?? null) !== challenge) return null
   if (code.k !== undefined && code.k !== issue.cnf?.jkt) return null
+  const isWide = tellsRights(code.o)
   const hasRefresh = alwaysRefresh || code.o.split(' ').includes('offline_access')
   const { rows } = await sql<HolderRow & Pick<GrantedRow, 'rights'>>`
     with held as (
-      ${holdersSql(sql`auth.users u join auth.sessions s on s.user_id = u.id`, rightsFor(code, issue))}
+      ${holdersSql(sql`auth.users u join auth.sessions s on s.user_id = u.id`, rightsOfGrant(issue, isWide, scopeOf(code)))}
       where s.id = ${code.s} and ${isLive(ctx)} and ${expiryOf(code)} > ${sqlNow(ctx)} and ${isAllowed(issue)}
         and ${targetProblem(issue.target, issue, groundsOf(code))} is null),
     spent as (
@@ -148,7 +143,6 @@ export async function redeemCode(
     granted_at: new Date(code.t),
     granted_details: code.d,
   })
-  const isWide = tellsRights(code.o)
   return {
     ...granted,
     nonce: code.w ?? null,
@@ -183,10 +177,12 @@ export async function refuseCode(
 
 const expiryOf = (code: Payload) => sql<Date>`${new Date(code.e)}::timestamptz`
 
+const scopeOf = (code: Payload) => sql`${code.o}::text`
+
 /** What the target is measured by, before there is a grant. */
 const groundsOf = (code: Payload): Grounds => ({
   resources: sql`${[...(code.r ?? [])]}::text[]`,
-  scope: sql`${code.o}::text`,
+  scope: scopeOf(code),
   userId: sql.ref('u.id'),
 })
 
@@ -194,12 +190,4 @@ const groundsOf = (code: Payload): Grounds => ({
 function isAllowed({ isThirdParty, applicationId }: Issue) {
   if (!isThirdParty) return sql`true`
   return sql`exists (select from idp.consents c where c.user_id = u.id and c.application_id = ${applicationId})`
-}
-
-function rightsFor(code: Payload, issue: Issue) {
-  if (!tellsRights(code.o) && issue.target === null) return sql`null::json as rights`
-  return rightsColumn({
-    ...{ scope: sql`${code.o}::text`, applicationId: sql`${code.a}::text` },
-    ...{ target: issue.target, asker: issue },
-  })
 }

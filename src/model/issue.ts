@@ -40,11 +40,17 @@ export interface Redeeming extends Issue {
   alwaysRefresh: boolean
 }
 
-/** What the user of grant `g` may, where its tokens tell of that (`isWide`), or where they have a target. */
-export function rightsOfGrant(issue: Issue, isWide: boolean): RawBuilder<unknown> {
+/**
+ * What the user of a grant may, where its tokens tell of that (`isWide`), or where they have a target; `scope` is that of
+ * the grant `g` where no other is named.
+ */
+export function rightsOfGrant(
+  issue: Issue,
+  isWide: boolean,
+  scope: RawBuilder<unknown> = sql.ref('g.scope'),
+): RawBuilder<unknown> {
   if (!isWide && issue.target === null) return sql`null::json as rights`
-  const scope = sql.ref('g.scope')
-  const applicationId = sql.ref('g.application_id')
+  const applicationId = sql`${issue.applicationId}::text`
   return rightsColumn({ scope, applicationId, target: issue.target, asker: issue })
 }
 

@@ -181,16 +181,14 @@ export async function revokeRefreshToken(
 ): Promise<void> {
   const value = readRefreshValue(ctx, token)
   if (value === null) return
-  const grant = { grantId: value.grantId, applicationId }
-  await sql`with ${revokingGrant(ctx, 'token.revoked', grant)} select 1`.execute(ctx.db)
+  await revokeGrant(ctx, { grantId: value.grantId, applicationId })
 }
 
 /** The same for an access token: its grant ends; of an application's own, the hash is kept until it would have expired. */
 export async function revokeIssuedToken(ctx: Tx, issued: IssuedToken): Promise<void> {
   const { token, grantId, applicationId, expiresAt } = issued
   if (grantId !== null) {
-    const grant = { grantId, applicationId }
-    await sql`with ${revokingGrant(ctx, 'token.revoked', grant)} select 1`.execute(ctx.db)
+    await revokeGrant(ctx, { grantId, applicationId })
     return
   }
   await sql`
@@ -201,4 +199,11 @@ export async function revokeIssuedToken(ctx: Tx, issued: IssuedToken): Promise<v
       returning application_id, null::uuid as user_id, null::uuid as session_id),
     ${recordingOf(ctx, 'token.revoked', 'revoked')}
     select 1`.execute(ctx.db)
+}
+
+async function revokeGrant(
+  ctx: Tx,
+  grant: { grantId: string; applicationId: string },
+): Promise<void> {
+  await sql`with ${revokingGrant(ctx, 'token.revoked', grant)} select 1`.execute(ctx.db)
 }
