@@ -1,13 +1,12 @@
 import { createServer, type RequestListener } from 'node:http'
 import { createServer as createSocketServer } from 'node:net'
 import { expect, test } from 'vitest'
-import { freePort } from '../../test/setup/free-port.ts'
+import { listenOnLoopback } from '../../test/setup/listen.ts'
 import { createClient } from './client.ts'
 
 async function serving(listener: RequestListener) {
-  const port = await freePort()
   const server = createServer(listener)
-  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+  const port = await listenOnLoopback(server)
   return {
     origin: `http://127.0.0.1:${port}`,
     end: () => {
@@ -75,7 +74,6 @@ test('no more connections than allowed are opened; who finds none waits', async 
 })
 
 test('an answer that comes byte by byte is read whole', async () => {
-  const port = await freePort()
   const text =
     'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n'
   const server = createSocketServer((socket) => {
@@ -88,7 +86,7 @@ test('an answer that comes byte by byte is read whole', async () => {
       }
     })
   })
-  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+  const port = await listenOnLoopback(server)
   const client = createClient({ origin: `http://127.0.0.1:${port}`, connections: 1 })
   expect((await client.ask({ method: 'GET', path: '/' })).text).toBe('abcdefg')
   client.close()

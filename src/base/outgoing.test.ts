@@ -1,6 +1,6 @@
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
+import { listenOnLoopback } from '../../test/setup/listen.ts'
 import { readConfig } from './config.ts'
 import { askOutside, isPrivateAddress } from './outgoing.ts'
 
@@ -69,8 +69,7 @@ test('a name that leads inside is not connected to, unless it is trusted (H1)', 
   server.on('connection', () => {
     connections += 1
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
+  const port = await listenOnLoopback(server)
   const ctx = { config: production, fetch: globalThis.fetch }
   expect(await askOutside(ctx, `https://localhost:${port}/`)).toEqual({ outcome: 'unreachable' })
   expect(connections).toBe(0)

@@ -1,6 +1,7 @@
 import { createServer as createHttpServer } from 'node:http'
-import { type AddressInfo, createServer, type Server } from 'node:net'
+import { createServer } from 'node:net'
 import { expect, test } from 'vitest'
+import { listenOnLoopback } from '../../test/setup/listen.ts'
 import type { Message, Outside } from './connector.ts'
 import { patience } from './failure.ts'
 import { mailgun } from './mailgun.ts'
@@ -9,11 +10,6 @@ import { smtp } from './smtp.ts'
 const out: Outside = { fetch, now: () => new Date('2026-01-01T00:00:00Z') }
 
 const message: Message = { to: 'u@example.com', type: 'Generic', payload: { code: '918273' } }
-
-async function listen(server: Server): Promise<number> {
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return (server.address() as AddressInfo).port
-}
 
 const mailgunAt = (port: number) => ({
   endpoint: `http://127.0.0.1:${port}`,
@@ -43,7 +39,7 @@ async function expectGivenUp(sending: Promise<void>) {
 
 test.concurrent('Mailgun keeping silent is given up after ten seconds (H4)', async () => {
   const server = createHttpServer(() => {})
-  const port = await listen(server)
+  const port = await listenOnLoopback(server)
   await expectGivenUp(mailgun.send(message, mailgunAt(port), out))
   server.closeAllConnections()
   server.close()
@@ -51,7 +47,7 @@ test.concurrent('Mailgun keeping silent is given up after ten seconds (H4)', asy
 
 test.concurrent('an SMTP server that never greets is given up after ten seconds', async () => {
   const server = createServer(() => {})
-  const port = await listen(server)
+  const port = await listenOnLoopback(server)
   await expectGivenUp(smtp.send(message, smtpAt(port), out))
   server.close()
 }, 20_000)
@@ -63,7 +59,7 @@ test.concurrent('an SMTP server that dawdles through every step has ten seconds 
     say('220 slow ESMTP\r\n')
     socket.on('data', () => say('250 OK\r\n'))
   })
-  const port = await listen(server)
+  const port = await listenOnLoopback(server)
   await expectGivenUp(smtp.send(message, smtpAt(port), out))
   server.close()
 }, 20_000)

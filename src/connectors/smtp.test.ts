@@ -1,7 +1,8 @@
-import { type AddressInfo, createServer } from 'node:net'
+import { createServer } from 'node:net'
 import { inspect } from 'node:util'
 import { afterEach, expect, test } from 'vitest'
 import { type SmtpOptions, startSmtp } from '../../test/servers/smtp.ts'
+import { listenOnLoopback } from '../../test/setup/listen.ts'
 import { type Fault, isFault } from '../base/fault.ts'
 import type { Message, Outside } from './connector.ts'
 import { smtp } from './smtp.ts'
@@ -189,8 +190,7 @@ test('dots at odd places, as Japanese carriers have them, reach the server in qu
       socket.write(line.startsWith('RCPT') ? '550 enough\r\n' : '250 OK\r\n')
     })
   })
-  await new Promise<void>((resolve) => recorder.listen(0, '127.0.0.1', resolve))
-  const { port } = recorder.address() as AddressInfo
+  const port = await listenOnLoopback(recorder)
   const config = { host: '127.0.0.1', port, fromEmail: 'a@b.example', templates: [generic] }
   await faultOf(smtp.send(message({ to: 'a..b.@docomo.example' }), config, out))
   recorder.close()

@@ -8,6 +8,7 @@ import { openDatabase } from '../../src/db/open.ts'
 import { type Survey, surveyDatabase } from '../../src/db/survey.ts'
 import { createDatabase, withBareDatabases } from '../database.ts'
 import { freePort } from '../setup/free-port.ts'
+import { listenOnLoopback } from '../setup/listen.ts'
 import { type Ended, folder, jsonLines, sekisho, serve } from './cli-runner.ts'
 
 const slow = 60_000
@@ -20,9 +21,8 @@ const said = (ended: Ended, name: string) =>
   jsonLines(ended).find(({ check }) => check === name)?.says
 
 async function listener(): Promise<number> {
-  const port = await freePort()
   const server = createServer((socket) => socket.end())
-  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+  const port = await listenOnLoopback(server)
   onTestFinished(() => {
     server.close()
   })

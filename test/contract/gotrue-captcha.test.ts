@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { listenOnLoopback } from '../setup/listen.ts'
 import { type GotrueWorld, gotrueWorld, newFormat, password } from './gotrue-world.ts'
 
 const email = 'ann@example.com'
@@ -20,8 +20,7 @@ beforeAll(async () => {
     })
     response.writeHead(says.status, { 'content-type': 'application/json' }).end(says.body)
   })
-  await new Promise<void>((resolve) => provider.listen(0, '127.0.0.1', resolve))
-  url = `http://127.0.0.1:${(provider.address() as AddressInfo).port}`
+  url = `http://127.0.0.1:${await listenOnLoopback(provider)}`
 })
 afterAll(() => provider.close())
 beforeEach(() => {

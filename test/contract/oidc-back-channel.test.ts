@@ -1,5 +1,4 @@
 import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { createLocalJWKSet, jwtVerify } from 'jose'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -18,6 +17,7 @@ import {
 } from '../../src/model/application.ts'
 import { endSession } from '../../src/model/session.ts'
 import { deleteUser } from '../../src/model/user.ts'
+import { listenOnLoopback } from '../setup/listen.ts'
 import {
   answerOf,
   authPath,
@@ -54,8 +54,7 @@ beforeAll(async () => {
     received.push({ path: request.url ?? '', type: request.headers['content-type'], token })
     response.writeHead(answerWith, { location: `${home}/elsewhere` }).end()
   })
-  await new Promise<void>((resolve) => ears.listen(0, '127.0.0.1', resolve))
-  home = `http://127.0.0.1:${(ears.address() as AddressInfo).port}`
+  home = `http://127.0.0.1:${await listenOnLoopback(ears)}`
 })
 afterAll(async () => {
   ears.closeAllConnections()

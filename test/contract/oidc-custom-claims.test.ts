@@ -6,7 +6,7 @@ import { saveCustomClaims } from '../../src/flows/custom-claims.ts'
 import { updateApplication } from '../../src/model/application.ts'
 import { customClaimsInput } from '../../src/model/custom-claims.ts'
 import { updateUser } from '../../src/model/user.ts'
-import { freePort } from '../setup/free-port.ts'
+import { listenOnLoopback } from '../setup/listen.ts'
 import { type Authority, authority, bills, machineTokens, things } from './oidc-authority.ts'
 import {
   claimsOf,
@@ -99,8 +99,6 @@ describe('a hook', () => {
   beforeEach(async () => {
     asked = []
     answer = { status: 200, body: '{}' }
-    const port = await freePort()
-    url = `http://127.0.0.1:${port}/claims`
     server = createServer((request, response) => {
       let body = ''
       request.on('data', (chunk) => {
@@ -111,7 +109,7 @@ describe('a hook', () => {
         response.writeHead(answer.status, { 'content-type': 'application/json' }).end(answer.body)
       })
     })
-    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+    url = `http://127.0.0.1:${await listenOnLoopback(server)}/claims`
   })
 
   afterEach(async () => {

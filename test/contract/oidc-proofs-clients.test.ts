@@ -1,5 +1,4 @@
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { exportJWK, generateKeyPair } from 'jose'
 import * as oauth from 'oauth4webapi'
 import * as client from 'openid-client'
@@ -7,6 +6,7 @@ import { afterEach, expect, test } from 'vitest'
 import { createApp, listen } from '../../src/main.ts'
 import { createApplication, updateApplication } from '../../src/model/application.ts'
 import { freePort } from '../setup/free-port.ts'
+import { listenOnLoopback } from '../setup/listen.ts'
 import { type Gate, gate, person } from './oidc-client.ts'
 
 // Other people's clients, as they come from npm, over HTTP and with the machine's clock.
@@ -34,12 +34,12 @@ async function publish(key: CryptoKey): Promise<string> {
     response.setHeader('content-type', 'application/json')
     response.end(JSON.stringify({ keys }))
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const port = await listenOnLoopback(server)
   endings.push(() => {
     server.closeAllConnections()
     return new Promise((resolve) => server.close(resolve))
   })
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/keys`
+  return `http://127.0.0.1:${port}/keys`
 }
 
 const callback = 'https://bank.example.com/callback'

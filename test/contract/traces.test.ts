@@ -7,6 +7,7 @@ import { createApp } from '../../src/main.ts'
 import { startHookServer } from '../servers/hooks.ts'
 import { startSmtp } from '../servers/smtp.ts'
 import { freePort } from '../setup/free-port.ts'
+import { listenOnLoopback } from '../setup/listen.ts'
 import { world } from '../world.ts'
 import { hooksAt } from './gotrue-hooks-world.ts'
 
@@ -27,13 +28,12 @@ afterEach(async () => {
 
 /** A collector on loopback, and what it was sent. */
 async function collector() {
-  const port = await freePort()
   const posts: { path: string; headers: Record<string, unknown>; body: Buffer }[] = []
   const server = createServer(async (request, response) => {
     posts.push({ path: request.url ?? '', headers: request.headers, body: await buffer(request) })
     response.writeHead(200, { 'content-type': 'application/json' }).end('{}')
   })
-  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+  const port = await listenOnLoopback(server)
   endings.push(() => server.close())
   return {
     url: `http://127.0.0.1:${port}`,

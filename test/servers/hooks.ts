@@ -1,7 +1,7 @@
 import { createHmac, createPublicKey, timingSafeEqual, verify } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { text } from 'node:stream/consumers'
-import { freePort } from '../setup/free-port.ts'
+import { listenOnLoopback } from '../setup/listen.ts'
 
 /** A question as it came over the wire. */
 export interface Question {
@@ -35,11 +35,10 @@ export async function startHookServer(): Promise<HookServer> {
     respond(question, response)
   }
 
-  const port = await freePort()
   const server = createServer((request, response) => {
     listen(request, response).catch((error) => response.destroy(error))
   })
-  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+  const port = await listenOnLoopback(server)
   return {
     url: `http://127.0.0.1:${port}/hook`,
     questions,

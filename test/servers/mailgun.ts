@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
+import { listenOnLoopback } from '../setup/listen.ts'
 
 /** A message as it came over the wire. */
 export interface MailgunMessage {
@@ -55,9 +55,9 @@ export async function startMailgun(): Promise<Mailgun> {
   const server = createServer((request, response) => {
     respond(request, response).catch((error) => response.destroy(error))
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const port = await listenOnLoopback(server)
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://127.0.0.1:${port}`,
     messages,
     requests,
     respondWith(status, body = '', headers = {}) {

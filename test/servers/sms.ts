@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { text } from 'node:stream/consumers'
-import { freePort } from '../setup/free-port.ts'
+import { listenOnLoopback } from '../setup/listen.ts'
 
 /** A request as it came over the wire. */
 export interface SmsRequest {
@@ -46,11 +46,10 @@ export async function startSmsServer(): Promise<SmsServer> {
     return json(response, status, body)
   }
 
-  const port = await freePort()
   const server = createServer((request, response) => {
     respond(request, response).catch((error) => response.destroy(error))
   })
-  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+  const port = await listenOnLoopback(server)
   const url = `http://127.0.0.1:${port}`
   return {
     url,

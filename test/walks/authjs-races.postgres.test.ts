@@ -6,6 +6,7 @@ import { type SekishoAdapter, sekishoAdapter } from '../../authjs/index.ts'
 import { isFault } from '../../src/base/fault.ts'
 import { atOnce, freshEmail, tomorrow } from '../contract/authjs-world.ts'
 import { withDatabase } from '../database.ts'
+import { listenOnLoopback } from '../setup/listen.ts'
 
 const tries = 50
 const home = 'http://localhost:3002'
@@ -54,9 +55,7 @@ async function openProvider() {
       response.end(JSON.stringify({ id, email, name: `Visitor ${id}` }))
     }
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  const port = typeof address === 'object' && address ? address.port : 0
+  const port = await listenOnLoopback(server)
   return {
     url: `http://127.0.0.1:${port}`,
     close: () => new Promise((resolve) => server.close(resolve)),

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { freePort } from '../setup/free-port.ts'
+import { listenOnLoopback } from '../setup/listen.ts'
 import { query } from './ledger.ts'
 import { node, top } from './machine.ts'
 import { tokensOf } from './oidc.ts'
@@ -26,8 +26,7 @@ describe('two nodes on one database', () => {
   let bookstore: ReturnType<typeof application>
 
   beforeAll(async () => {
-    const port = await freePort()
-    await new Promise<void>((resolve) => ears.listen(port, '127.0.0.1', resolve))
+    const port = await listenOnLoopback(ears)
     const plain = application('bookstore', 'http://localhost:9', '/callback')
     const backchannelLogoutUri = `http://127.0.0.1:${port}/signed-out`
     bookstore = {

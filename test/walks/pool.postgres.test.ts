@@ -1,6 +1,6 @@
 import { createServer } from 'node:http'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { freePort } from '../setup/free-port.ts'
+import { listenOnLoopback } from '../setup/listen.ts'
 import { adapterApplication } from './club.ts'
 import { refresh, tokensOf } from './oidc.ts'
 import { application, createAccount, freshEmail, type Stage, setStage } from './stage.ts'
@@ -75,8 +75,7 @@ describe('a mail provider that hangs', () => {
   })
 
   beforeAll(async () => {
-    const port = await freePort()
-    await new Promise<void>((resolve) => provider.listen(port, '127.0.0.1', resolve))
+    const port = await listenOnLoopback(provider)
     stage = await setStage('postgres', {
       env: { GOTRUE_DB_MAX_POOL_SIZE: '1' },
       apply: {

@@ -1,11 +1,11 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { readConfig } from '../../src/base/config.ts'
 import type { Context } from '../../src/base/context.ts'
 import { createLog } from '../../src/base/log.ts'
 import { openDatabase } from '../../src/db/open.ts'
 import { createContext } from '../../src/main.ts'
+import { listenOnLoopback } from '../setup/listen.ts'
 import type { Place } from './server.ts'
 
 export interface LocalServer {
@@ -32,9 +32,9 @@ export async function serve(answer: Answer): Promise<LocalServer> {
   const server = createServer((request, response) => {
     respond(request, response).catch((error) => response.destroy(error))
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const port = await listenOnLoopback(server)
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://127.0.0.1:${port}`,
     received,
     async close() {
       server.closeAllConnections()
