@@ -275,14 +275,19 @@ export function present(error: unknown): Said {
   const problem = problems[String(details.problem)]
   if (code !== 'invalid_request' || problem === undefined) return found
   const parameter = String(details.parameter)
-  // OpenID Connect Core § 3.1.2.6 has an own word for each of the three.
-  const isOwnWord = /^(?:request|request_uri|registration)$/.test(parameter)
   return {
     ...found,
-    error:
-      details.problem === 'unsupported' && isOwnWord ? `${parameter}_not_supported` : found.error,
+    error: ownWordOf(parameter, details.problem) ?? found.error,
     description: `The parameter ${shown(parameter)} ${problem}.`,
   }
+}
+
+/** What another word than `invalid_request` says: OpenID Connect Core § 3.1.2.6, RFC 6749 §§ 4.1.2.1, 5.2. */
+function ownWordOf(parameter: string, problem: unknown): string | null {
+  if (problem === 'unsupported' && /^(?:request|request_uri|registration)$/.test(parameter)) {
+    return `${parameter}_not_supported`
+  }
+  return problem === 'malformed' && parameter === 'scope' ? 'invalid_scope' : null
 }
 
 const problems: Record<string, string> = {

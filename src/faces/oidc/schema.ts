@@ -16,6 +16,9 @@ const longest = 8192
 /** It travels in the code, through the browser's address. */
 const longestNonce = 1024
 
+/** RFC 6749 § 3.3, with room around the names. */
+const scopeForm = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/
+
 const prompts: readonly string[] = ['none', 'login', 'consent', 'select_account', 'create']
 
 /** OpenID Connect Core § 6 and RFC 7591: ways of asking that we do not know, and must not ignore. */
@@ -60,6 +63,7 @@ function firstProblem(params: URLSearchParams): ParameterProblem | null {
   if ((single(params, 'nonce') ?? '').length > longestNonce) {
     return { parameter: 'nonce', problem: 'malformed' }
   }
+  if (!isScope(params)) return { parameter: 'scope', problem: 'malformed' }
   if (!/^\d{0,9}$/.test(single(params, 'max_age') ?? '')) {
     return { parameter: 'max_age', problem: 'malformed' }
   }
@@ -130,7 +134,15 @@ export function required(form: URLSearchParams, parameter: string): string {
 }
 
 export function scopeOf(form: URLSearchParams): string[] {
+  if (!isScope(form)) {
+    throw new Fault('invalid_request', { parameter: 'scope', problem: 'malformed' })
+  }
   return listOf(form, 'scope')
+}
+
+/** What no scope can be called is no scope that we do not know: it is refused, where those are ignored. */
+function isScope(params: URLSearchParams): boolean {
+  return scopeForm.test(single(params, 'scope') ?? '')
 }
 
 export function audienceOf(form: URLSearchParams): {
