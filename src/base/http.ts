@@ -1,6 +1,7 @@
 import type { Context as HonoContext } from 'hono'
 import type { Context } from './context.ts'
 import { Fault } from './fault.ts'
+import { isTooDeep } from './json.ts'
 
 /** What every face finds in Hono's context: `c.get('ctx')`, made for this request by `main`. */
 export interface Env {
@@ -45,9 +46,10 @@ async function readBytes(c: HonoContext): Promise<Uint8Array> {
   return Buffer.concat(chunks)
 }
 
-/** The body as JSON. U+0000 is refused anywhere in it: Postgres can keep it in no text. */
+/** The body as JSON. U+0000 and half of a surrogate pair are refused anywhere in it: Postgres can keep them in no text. */
 export async function readJson(c: HonoContext): Promise<unknown> {
   const text = await readText(c)
+  if (isTooDeep(text)) throw unreadable('not-json')
   let value: unknown
   try {
     value = JSON.parse(text)
@@ -55,6 +57,9 @@ export async function readJson(c: HonoContext): Promise<unknown> {
     throw unreadable('not-json')
   }
   if (text.includes('\\u0000') && hasNullCharacter(value)) throw unreadable('null-character')
+  if (/\\u[dD][89a-fA-F]/.test(text) && holds(value, (one) => !one.isWellFormed())) {
+    throw unreadable('not-json')
+  }
   return value
 }
 
@@ -75,9 +80,11 @@ function unreadable(problem: BodyProblem): Fault {
 
 /** Whether any string within, name or value, holds U+0000. */
 export function hasNullCharacter(value: unknown): boolean {
-  if (typeof value === 'string') return value.includes('\0')
+  return holds(value, (text) => text.includes('\0'))
+}
+
+function holds(value: unknown, isOne: (text: string) => boolean): boolean {
+  if (typeof value === 'string') return isOne(value)
   if (typeof value !== 'object' || value === null) return false
-  return Object.entries(value).some(
-    ([name, inner]) => name.includes('\0') || hasNullCharacter(inner),
-  )
+  return Object.entries(value).some(([name, inner]) => isOne(name) || holds(inner, isOne))
 }

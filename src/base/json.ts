@@ -20,3 +20,22 @@ export function unknownPaths(given: unknown, understood: unknown, path = ''): st
     return unknownPaths(inner, Reflect.get(understood, key), place)
   })
 }
+
+const maxDepth = 100
+
+/** A hundred levels are more than any metadata needs; thousands would end in a stack overflow, here or in Postgres. */
+export function isTooDeep(text: string): boolean {
+  if (text.length <= maxDepth) return false
+  let depth = 0
+  let isInString = false
+  for (let at = 0; at < text.length; at += 1) {
+    const character = text[at]
+    if (character === '\\') at += 1
+    else if (character === '"') isInString = !isInString
+    else if (isInString) continue
+    else if (character === '[' || character === '{') depth += 1
+    else if (character === ']' || character === '}') depth -= 1
+    if (depth > maxDepth) return true
+  }
+  return false
+}

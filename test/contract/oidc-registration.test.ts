@@ -196,6 +196,19 @@ test('what cannot be registered is refused in RFC 7591’s words, and nothing is
   expect(await count()).toBe(before)
 })
 
+test('JSON of thousands of levels, or with half a character, is refused before anybody reads it', async () => {
+  const at = await gate(open)
+  const deep = `${'['.repeat(6000)}${']'.repeat(6000)}`
+  for (const metadata of [
+    `{"redirect_uris":["${redirect}"],"more":${deep}}`,
+    `{"redirect_uris":["${redirect}"],"client_name":"\\ud83d"}`,
+  ]) {
+    expect(await verdict(await register(at, metadata))).toBe('400 invalid_request')
+  }
+  const whole = `{"redirect_uris":["${redirect}"],"client_name":"\\ud83d\\ude00 ]]"}`
+  expect(await (await register(at, whole)).json()).toMatchObject({ client_name: '😀 ]]' })
+})
+
 test('a native client has no secret, and a public one of the web neither', async () => {
   const at = await gate(open)
   const native = await registered(at, {

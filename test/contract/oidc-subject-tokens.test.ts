@@ -42,7 +42,7 @@ describe('only applications that were let', () => {
     const ask = (token: string | null, body: unknown) =>
       at.ask('/api/subject-tokens', {
         method: 'POST',
-        body: JSON.stringify(body),
+        body: typeof body === 'string' ? body : JSON.stringify(body),
         headers: {
           'content-type': 'application/json',
           ...(token !== null && { authorization: `Bearer ${token}` }),
@@ -70,6 +70,10 @@ describe('only applications that were let', () => {
       { userId: 'x' },
       { ...body, context: 1 },
       { ...body, more: 1 },
+      { ...body, context: { half: '\ud800' } },
+      { ...body, context: { '\udc00': 1 } },
+      { ...body, context: { nul: '\0' } },
+      JSON.stringify(body).replace('7', `${'['.repeat(6000)}${']'.repeat(6000)}`),
     ]) {
       expect(await verdict(await ask(access_token, wrong))).toBe('400 invalid_request')
     }

@@ -1,6 +1,7 @@
 import type { Context as HonoContext } from 'hono'
 import type { z } from 'zod'
 import { type Env, hasNullCharacter, readText } from '../../base/http.ts'
+import { isTooDeep } from '../../base/json.ts'
 import { isAllowedRedirect } from '../../base/redirect-glob.ts'
 import { type Challenge, challengeLength, isChallenge } from '../../model/flow-state.ts'
 import { refused } from './errors.ts'
@@ -56,25 +57,6 @@ function revive(name: string, inner: unknown): unknown {
 
 function badJson(why: string) {
   return refused(`Could not parse request body as JSON: ${why}`, { code: 'bad_json' })
-}
-
-const maxDepth = 100
-
-/** A hundred levels are more than any metadata needs; thousands would end in a stack overflow, here or in Postgres. */
-function isTooDeep(body: string): boolean {
-  if (body.length <= maxDepth) return false
-  let depth = 0
-  let isInString = false
-  for (let at = 0; at < body.length; at += 1) {
-    const character = body[at]
-    if (character === '\\') at += 1
-    else if (character === '"') isInString = !isInString
-    else if (isInString) continue
-    else if (character === '[' || character === '{') depth += 1
-    else if (character === ']' || character === '}') depth -= 1
-    if (depth > maxDepth) return true
-  }
-  return false
 }
 
 /** What PKCE binds a mail's code to; null in the implicit flow. */
