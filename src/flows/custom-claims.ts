@@ -8,8 +8,17 @@ import type { Application } from '../model/application.ts'
 import { type CustomClaimsInput, isReservedClaim, mapClaims } from '../model/custom-claims.ts'
 import type { Granted } from '../model/grant.ts'
 import { findSettings, updateSettings } from '../model/settings.ts'
+import type { Impersonated } from '../model/subject-token.ts'
 
 type Claims = Record<string, unknown>
+
+/** What a token is about: who asked for it, for whom, and where. */
+interface About {
+  application: Application
+  holder: Granted | null
+  organizationId: string | null
+  subjectContext: Impersonated['context'] | null
+}
 
 /** A program that takes longer holds up every token. */
 const patience = 3 * second
@@ -17,17 +26,15 @@ const patience = 3 * second
 /** What others add to one token: more than this in JSON makes headers that servers refuse. */
 const largest = 4096
 
+const tokenExchange = 'urn:ietf:params:oauth:grant-type:token-exchange'
+
 const place = 'idp.settings.value:custom-claims'
 
 /**
  * What a JWT says beside the claims of the protocol, which nothing here can change: by the settings' mapping, and from
  * the hook, which wins. A hook that fails is logged, and refuses the token only where the settings say so.
  */
-export async function addedClaims(
-  ctx: Context,
-  token: Claims,
-  about: { application: Application; holder: Granted | null; organizationId: string | null },
-): Promise<Claims> {
+export async function addedClaims(ctx: Context, token: Claims, about: About): Promise<Claims> {
   const settings = await findSettings(ctx, 'custom-claims')
   const isClient = about.holder === null
   const mapping = isClient ? settings.clientCredentials : settings.accessToken
@@ -81,20 +88,16 @@ export async function saveCustomClaims(ctx: Tx, input: CustomClaimsInput): Promi
 }
 
 /** What paths lead through, and what the hook is told. What users may write of themselves unasked is not among it. */
-function factsOf({
-  application,
-  holder,
-  organizationId,
-}: {
-  application: Application
-  holder: Granted | null
-  organizationId: string | null
-}): Claims {
+function factsOf({ application, holder, organizationId, subjectContext }: About): Claims {
   const { id, name, type, customData } = application
   const user = holder?.user
   return {
     application: { id, name, type, custom_data: customData },
     ...(organizationId !== null && { organization: { id: organizationId } }),
+    // In Logto's words, so that a hook may be what a script of Logto's was.
+    ...(subjectContext !== null && {
+      grant: { type: tokenExchange, subjectTokenContext: subjectContext },
+    }),
     ...(user !== undefined && {
       user: {
         id: user.id,

@@ -8,6 +8,7 @@ import type { ActingParty, Confirmation } from '../model/issue.ts'
 import { defaultAlgorithm, signingKeyFor } from '../model/key.ts'
 import { findCatalog } from '../model/resource.ts'
 import type { Target } from '../model/rights.ts'
+import type { Impersonated } from '../model/subject-token.ts'
 import { issuerOf } from './authorize.ts'
 import { addedClaims } from './custom-claims.ts'
 
@@ -28,6 +29,8 @@ export interface Minting {
   cnf: Confirmation | null
   /** Who acts in the holder's name (RFC 8693). */
   act: ActingParty | null
+  /** What its maker attached to the subject token that was exchanged; null where none was. For custom claims alone. */
+  subjectContext: Impersonated['context'] | null
 }
 
 export interface Minted {
@@ -78,7 +81,7 @@ export function organizationOf(audience: string | null): string | null {
 }
 
 async function sign(ctx: Context, minting: Minting, target: Target): Promise<Minted> {
-  const { application, holder, scope, cnf, act } = minting
+  const { application, holder, scope, cnf, act, subjectContext } = minting
   const { indicator, organizationId } = target
   const resource = (await findCatalog(ctx)).resources.get(indicator ?? '') ?? null
   const own = lifetimeFor(application)
@@ -101,7 +104,8 @@ async function sign(ctx: Context, minting: Minting, target: Target): Promise<Min
     ...(cnf !== null && { cnf }),
     ...(act !== null && { act }),
   }
-  const added = await addedClaims(ctx, claims, { application, holder, organizationId })
+  const about = { application, holder, organizationId, subjectContext }
+  const added = await addedClaims(ctx, claims, about)
   const token = signJwt(key, { ...added, ...claims }, 'at+jwt')
   return { value: token, type: typeOf(cnf), lifetime, scope }
 }

@@ -28,7 +28,7 @@ const path = (roots: string) =>
 /** What JWT access tokens say beside the protocol's claims: from paths, and from a program that is asked. */
 export const customClaims = z.strictObject({
   /** Of users' tokens: name of the claim → where it comes from. */
-  accessToken: z.record(claimName, path('user|application|organization')).default({}),
+  accessToken: z.record(claimName, path('user|application|organization|grant')).default({}),
   /** Of applications' own. */
   clientCredentials: z.record(claimName, path('application|organization')).default({}),
   hook: z

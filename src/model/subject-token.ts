@@ -10,6 +10,11 @@ export interface StandsFor {
   userId: string
 }
 
+/** The same with what its maker attached to it, for custom claims. */
+export interface Impersonated extends StandsFor {
+  context: Readonly<Record<string, unknown>>
+}
+
 /** Keeps a token that stands for a user, once, and returns it; null when there is no such user. */
 export async function createSubjectToken(
   ctx: Tx,
@@ -34,13 +39,14 @@ export async function createSubjectToken(
   return rows.length === 0 ? null : value
 }
 
-/** Spends a subject token: of many who come with it at once, one hears for whom it stands. */
-export async function spendSubjectToken(ctx: Tx, value: string): Promise<StandsFor | null> {
-  const { rows } = await sql<{ user_id: string }>`
+/** Spends a subject token: of many who come with it at once, one hears what it says. */
+export async function spendSubjectToken(ctx: Tx, value: string): Promise<Impersonated | null> {
+  const { rows } = await sql<{ user_id: string; context: Impersonated['context'] }>`
     update idp.subject_tokens set used_at = ${sqlNow(ctx)}
     where hash = ${sha256(value)} and used_at is null and expires_at > ${sqlNow(ctx)}
-    returning user_id`.execute(ctx.db)
-  return rows[0] === undefined ? null : { userId: rows[0].user_id }
+    returning user_id, context`.execute(ctx.db)
+  const [row] = rows
+  return row === undefined ? null : { userId: row.user_id, context: row.context }
 }
 
 /** Keeps a user's own token, for a program of theirs. Throws `conflict` where they have one of this name. */

@@ -5,18 +5,30 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { saveCustomClaims } from '../../src/flows/custom-claims.ts'
 import { updateApplication } from '../../src/model/application.ts'
 import { customClaimsInput } from '../../src/model/custom-claims.ts'
+import { createPersonalAccessToken } from '../../src/model/subject-token.ts'
 import { updateUser } from '../../src/model/user.ts'
 import { listenOnLoopback } from '../setup/listen.ts'
 import { type Authority, authority, bills, machineTokens, things } from './oidc-authority.ts'
 import {
   claimsOf,
   codeFor,
+  type Fields,
   issuer,
   redemption,
   shopBasic,
   type Tokens,
   verdict,
 } from './oidc-client.ts'
+import {
+  allowExchange,
+  exchange,
+  exchanged,
+  exchangeGrant,
+  personalType,
+  stage,
+  subjectFor,
+  subjectWith,
+} from './oidc-exchanges.ts'
 
 const key = Buffer.from('a key of thirty-two bytes, no less!!').toString('base64')
 const secret = `whsec_${key}`
@@ -65,12 +77,44 @@ describe('a mapping', () => {
     expect(machine).not.toHaveProperty('tier')
   })
 
+  test('reads what its maker attached to a subject token, in what comes of it and nowhere else', async () => {
+    const at = await stage()
+    await declare(at, {
+      accessToken: {
+        ...{ ticket: 'grant.subjectTokenContext.ticket.number', by: 'grant.type' },
+        list: 'grant.subjectTokenContext.list',
+      },
+    })
+    const context = { ticket: { number: 7 }, list: ['a'], sub: 'mallory' }
+    const subject_token = await subjectWith(at, context)
+    const ask = async (subject: Fields) =>
+      claimsOf((await exchanged(at, { resource: things, ...subject })).access_token)
+    const claims = await ask({ subject_token })
+    expect(claims).toMatchObject({
+      ...{ sub: at.ann.user.id, scope: 'read:things' },
+      ...{ ticket: 7, list: ['a'], by: exchangeGrant },
+    })
+    const bare = await ask({ subject_token: await subjectFor(at) })
+    expect(bare).toMatchObject({ by: exchangeGrant })
+    const personal = await createPersonalAccessToken(at.scene.ctx, {
+      ...{ userId: at.ann.user.id, name: 'program', expiresAt: null },
+    })
+    const others = [
+      bare,
+      await ask({ subject_token: personal, subject_token_type: personalType }),
+      await thingsToken(at),
+    ]
+    for (const other of others) expect(other).not.toHaveProperty('ticket')
+    for (const other of others.slice(1)) expect(other).not.toHaveProperty('by')
+  })
+
   test('is refused where it would say what the protocol says (E13)', () => {
     for (const [claim, path] of [
       ['sub', 'user.name'],
       ['scope', 'user.custom_data.scope'],
       ['cnf', 'user.name'],
       ['plan', 'user'],
+      ['ticket', 'grant'],
       ['plan', 'process.env.HOME'],
       ['plan', 'user.custom_data..x'],
       ['', 'user.name'],
@@ -78,8 +122,10 @@ describe('a mapping', () => {
       const accessToken = Object.fromEntries([[claim, path]])
       expect(customClaimsInput.safeParse({ accessToken }).success, claim + path).toBe(false)
     }
-    const clientCredentials = { who: 'user.name' }
-    expect(customClaimsInput.safeParse({ clientCredentials }).success).toBe(false)
+    for (const path of ['user.name', 'grant.type']) {
+      const clientCredentials = { who: path }
+      expect(customClaimsInput.safeParse({ clientCredentials }).success).toBe(false)
+    }
   })
 
   test('makes no token that is too large to be sent', async () => {
@@ -149,6 +195,26 @@ describe('a hook', () => {
     const code = await codeFor(at.ann.browser)
     await at.post('/oidc/token', redemption(code), shopBasic)
     expect(asked).toHaveLength(0)
+  })
+
+  test('is told of the grant where a subject token was exchanged, as a script of Logto’s is', async () => {
+    const at = await hooked()
+    await allowExchange(at)
+    const context = { ticket: 7, reason: { 'said by': 'Ann' } }
+    await exchanged(at, { resource: things, subject_token: await subjectWith(at, context) })
+    await thingsToken(at)
+    expect(asked.map(({ body }) => JSON.parse(body).context.grant)).toEqual([
+      { type: exchangeGrant, subjectTokenContext: context },
+      undefined,
+    ])
+    // Who refuses by what it was told refuses the token; the subject's is spent.
+    answer.body = '{"denied":true}'
+    const subject_token = await subjectWith(at, context)
+    const refused = await exchange(at, { subject_token, resource: things })
+    expect(await verdict(refused)).toBe('403 access_denied')
+    answer.body = '{}'
+    const again = await exchange(at, { subject_token, resource: things })
+    expect(await verdict(again)).toBe('400 invalid_request')
   })
 
   test('may refuse', async () => {

@@ -10,12 +10,16 @@ export const personalType = 'urn:logto:token-type:personal_access_token'
 /** The authority, of which the shop, the machine and the API may exchange tokens. */
 export async function stage(): Promise<Authority> {
   const at = await authority()
+  await allowExchange(at)
+  return at
+}
+
+export async function allowExchange(at: Authority): Promise<void> {
   for (const id of ['shop', 'machine', 'api']) {
     await updateApplication(at.scene.ctx, id, {
       customClientMetadata: { allowTokenExchange: true },
     })
   }
-  return at
 }
 
 export function exchange(at: Authority, fields: Fields, who = shopBasic): Promise<Response> {
@@ -33,6 +37,14 @@ export async function exchanged(at: Authority, fields: Fields, who = shopBasic) 
 }
 
 export async function subjectFor(at: Authority, userId = at.ann.user.id): Promise<string> {
-  const { subjectToken } = await createSubjectToken(at.scene.ctx, { userId, context: {} })
+  return subjectWith(at, {}, userId)
+}
+
+export async function subjectWith(
+  at: Authority,
+  context: Record<string, unknown>,
+  userId = at.ann.user.id,
+): Promise<string> {
+  const { subjectToken } = await createSubjectToken(at.scene.ctx, { userId, context })
   return subjectToken
 }

@@ -157,7 +157,10 @@ test('a grant without a session carries tokens that say who acts, until it is re
     problem: null,
     rights: { targetScopes: ['read:things'] },
   })
-  const made = { application, holder: found, cnf: null, act: { sub: 'machine' } }
+  const made = {
+    ...{ application, holder: found, cnf: null, act: { sub: 'machine' } },
+    subjectContext: null,
+  }
   const opaque = await mintAccessToken(ctx, { ...made, scope: 'openid email', target: null })
   const signed = await mintAccessToken(ctx, { ...made, scope: 'read:things', target })
   expect(await (await me(at, opaque.value)).json()).toMatchObject({ email: 'ann@example.com' })

@@ -27,6 +27,7 @@ export async function issueClientToken(
     target,
     cnf: asked.cnf,
     act: null,
+    subjectContext: null,
   })
   return { access, refreshToken: null, granted: null }
 }

@@ -41,6 +41,7 @@ export async function redeemForTokens(
     target,
     cnf,
     act: null,
+    subjectContext: null,
   })
   return { access, refreshToken: issued.refreshToken, granted: issued }
 }

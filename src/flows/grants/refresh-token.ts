@@ -49,6 +49,7 @@ export async function refreshTokens(
         target,
         cnf,
         act: null,
+        subjectContext: null,
       })
       // The ID token tells no more than what was asked for, either.
       const granted = { ...issued, grantedScope: own }

@@ -6,7 +6,11 @@ import { findExchanged } from '../../model/exchanged.ts'
 import { createGrant } from '../../model/grant.ts'
 import type { ActingParty, Confirmation } from '../../model/issue.ts'
 import { organizationsScope, type Target } from '../../model/rights.ts'
-import { findPersonalAccessToken, spendSubjectToken } from '../../model/subject-token.ts'
+import {
+  findPersonalAccessToken,
+  type Impersonated,
+  spendSubjectToken,
+} from '../../model/subject-token.ts'
 import { keepKnown } from '../consent.ts'
 import { mintAccessToken, organizationOf } from '../mint.ts'
 import { findGoodToken } from '../token.ts'
@@ -46,6 +50,8 @@ interface Subject {
   ceiling: { scope: readonly string[]; organizationId: string | null } | null
   act: ActingParty | null
   cnf: Confirmation | null
+  /** What its maker attached to a subject token. */
+  context: Impersonated['context'] | null
 }
 
 /**
@@ -97,7 +103,7 @@ export async function exchangeToken(
     // Whoever names no scope of an API gets what the subject's token has, or, where nothing limits it, the user's roles.
     const scope =
       target === null ? own : held.filter((name) => names === null || names.includes(name))
-    return { holder, target, act, scope: scope.join(' ') }
+    return { holder, target, act, scope: scope.join(' '), subjectContext: subject.context }
   })
   const access = await mintAccessToken(acting, {
     ...exchanged,
@@ -116,7 +122,7 @@ async function readSubject(
   if (type === personalAccessTokenType) {
     const found = await findPersonalAccessToken(ctx, token)
     if (found === null) throw unacceptable('subject_token', 'unacceptable')
-    return { ...unlimited(ctx, found.userId), kind: 'personal-access-token' }
+    return { ...unlimited(ctx, found.userId), kind: 'personal-access-token', context: null }
   }
   if (type !== accessTokenType && type !== jwtType) {
     throw unacceptable('subject_token_type', 'unsupported')
@@ -139,6 +145,7 @@ async function readSubject(
     },
     act: found.act,
     cnf: found.cnf,
+    context: null,
   }
 }
 
@@ -147,12 +154,14 @@ async function spendSubject(
   { token }: ExchangeRequest['subject'],
 ): Promise<Subject | null> {
   const found = await spendSubjectToken(ctx, token)
-  return found === null ? null : unlimited(ctx, found.userId)
+  if (found === null) return null
+  return { ...unlimited(ctx, found.userId), kind: 'subject-token', context: found.context }
 }
 
-function unlimited(ctx: Tx, userId: string): Subject {
+/** What limits a token that stands for a user, and comes from no sign-in: their own rights alone. */
+function unlimited(ctx: Tx, userId: string): Omit<Subject, 'kind' | 'context'> {
   return {
-    ...{ kind: 'subject-token', userId, sessionId: null, authenticatedAt: ctx.now() },
+    ...{ userId, sessionId: null, authenticatedAt: ctx.now() },
     ...{ ceiling: null, act: null, cnf: null },
   }
 }
