@@ -16,6 +16,7 @@ import type { AuthMethod } from './application-proofs.ts'
 import { firstSecret, forgetSecrets, hashOfSecret, sealedSecret } from './application-secret.ts'
 import { sqlNow } from './clock.ts'
 import { recording } from './event.ts'
+import { ensureKey } from './key.ts'
 
 export type ApplicationOrigin = 'admin' | 'registration' | 'document'
 
@@ -75,6 +76,7 @@ export async function createApplication(
   const one = newApplication.parse(input)
   const id = one.id ?? ctx.random.id(21)
   const secret = keepsSecret(one) ? (one.secret ?? ctx.random.token()) : null
+  await ensureSigningKey(ctx, one)
 
   const { rows } = await sql<ApplicationRow>`
     with made as (
@@ -94,6 +96,15 @@ export async function createApplication(
   if (row === undefined) throw new Fault('conflict', { field: 'id', id })
   forgetApplication(ctx, id)
   return { application: toApplication(row), secret }
+}
+
+/** To be called before an application is written: its key is in the key set before anybody asks. */
+export async function ensureSigningKey(
+  ctx: Tx,
+  { oidcClientMetadata }: Pick<ApplicationChange, 'oidcClientMetadata'>,
+): Promise<void> {
+  const algorithm = oidcClientMetadata?.idTokenSignedResponseAlg
+  if (algorithm != null) await ensureKey(ctx, 'oidc', algorithm)
 }
 
 /** An id may be the address of a document. */
@@ -141,6 +152,7 @@ export async function updateApplication(
     oidcClientMetadata: { ...found.oidcClientMetadata, ...change.oidcClientMetadata },
     customClientMetadata: { ...found.customClientMetadata, ...change.customClientMetadata },
   })
+  await ensureSigningKey(ctx, change)
   const { rows } = await sql<ApplicationRow>`
     with changed as (
       update idp.applications set name = coalesce(${change.name ?? null}, name),

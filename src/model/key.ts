@@ -103,6 +103,21 @@ export async function signingKeyFor(
 }
 
 /**
+ * Makes the key that an application will be answered with, if there is none yet: who reads the key set before the first
+ * token, and keeps it, has to find the key there. No cache, since the caller may be in a transaction.
+ */
+export async function ensureKey(
+  ctx: Tx,
+  purpose: KeyPurpose,
+  algorithm: KeyAlgorithm,
+): Promise<void> {
+  const keys = await findKeys(ctx, purpose)
+  if (keys.some((key) => key.state === 'current' && key.algorithm === algorithm)) return
+  await makeKey(ctx, { purpose, algorithm, state: 'current' })
+  forgetKeys(ctx, purpose)
+}
+
+/**
  * The key for ID tokens of GoTrue's face. Who gets one has to be able to verify it, so no secret signs it: where the face
  * has nothing else, a key of our own does, which is good for these alone.
  */

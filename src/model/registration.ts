@@ -4,6 +4,7 @@ import { sql } from '../base/sql.ts'
 import {
   type Application,
   createApplication,
+  ensureSigningKey,
   findApplication,
   forgetApplication,
 } from './application.ts'
@@ -56,6 +57,7 @@ export async function replaceIntroduction(
   { application, metadata }: Introduction,
 ): Promise<Application | null> {
   const one = newApplication.parse(application)
+  await ensureSigningKey(ctx, one)
   await sql`
     with changed as (
       update idp.applications set name = ${one.name}, type = ${one.type}, appearance = ${json(one.appearance)},
@@ -85,6 +87,7 @@ export async function saveDocument(
   freshFor: number,
 ): Promise<void> {
   const one = newApplication.parse(application)
+  await ensureSigningKey(ctx, one)
   await sql`
     with saved as (
       insert into idp.applications as a (id, name, type, oidc_client_metadata, custom_client_metadata, is_third_party,

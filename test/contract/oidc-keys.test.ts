@@ -6,8 +6,9 @@ import { day, hour, minute, second } from '../../src/base/time.ts'
 import { runCommand } from '../../src/flows/administer.ts'
 import { tidy } from '../../src/flows/housekeeping.ts'
 import { publishedFor, turnKeys } from '../../src/flows/keys.ts'
-import { createApplication } from '../../src/model/application.ts'
+import { createApplication, updateApplication } from '../../src/model/application.ts'
 import { listKeys, signingKey, signingKeyFor, verifyIssued } from '../../src/model/key.ts'
+import { saveDocument } from '../../src/model/registration.ts'
 import { type World, world } from '../world.ts'
 import {
   answerOf,
@@ -86,6 +87,28 @@ describe('an application says what its ID tokens are signed with', () => {
       ctx.db,
     )
     for (const { text } of rows) expect(text).not.toMatch(/"d"|"p"/)
+  })
+
+  test('the key set has an application’s key before its first token, and once only', async () => {
+    const at = await gate()
+    const { ctx } = at.scene
+    const signedBy = (idTokenSignedResponseAlg: 'RS256' | 'ES256' | 'EdDSA') => ({
+      oidcClientMetadata: { redirectUris: [callback], idTokenSignedResponseAlg },
+    })
+    const algorithms = async () => {
+      const { keys } = (await (await at.ask('/oidc/jwks')).json()) as { keys: { alg: string }[] }
+      return keys.map(({ alg }) => alg).sort()
+    }
+    expect(await algorithms()).toEqual(['ES384'])
+    await createApplication(ctx, { name: 'S', type: 'Traditional', ...signedBy('RS256') })
+    await createApplication(ctx, { id: 's', name: 'S', type: 'Traditional', ...signedBy('RS256') })
+    expect(await algorithms()).toEqual(['ES384', 'RS256'])
+    await updateApplication(ctx, 's', signedBy('EdDSA'))
+    expect(await algorithms()).toEqual(['ES384', 'EdDSA', 'RS256'])
+    const application = { name: 'It', type: 'SPA' as const, ...signedBy('ES256') }
+    const address = 'https://app.example.com/it'
+    await saveDocument(ctx, address, { application, method: 'none', metadata: {} }, 1 * hour)
+    expect(await algorithms()).toEqual(['ES256', 'ES384', 'EdDSA', 'RS256'])
   })
 
   test('an algorithm that nobody should use cannot be asked for', async () => {
