@@ -18,6 +18,10 @@ const over = `interval '30 days'`
 const expiry = (key: string, share: number) =>
   `:now + case when ${key} % ${share} = 0 then -${over} else ${over} end`
 
+/** What is logged stands in the order in which it happened, over ninety days. */
+const logged = (perUser: number) =>
+  `:now - interval '90 days' * (1 - (n + e::float8 / ${perUser + 1}) / :users)`
+
 /** The users of a batch: `n`, their id, and when they came; the oldest first, over three years. */
 export const users = `select n, pg_temp.id_of('user ' || n) as id,
   :now - interval '3 years' * (1 - n::float8 / :users) as came from generate_series(:from::bigint, :to) n`
@@ -130,8 +134,8 @@ export function rowsOf({ eventsPerUser, auditPerUser }: Shape): Rows[] {
       select: `(array['user.signed-in', 'token.issued', 'session.refreshed', 'user.signed-up', 'session.created'])[1 + (n + e) % 5],
         id, pg_temp.id_of('session ' || n || '/0'), case when e % 2 = 0 then 'shop' end, 'anonymous',
         '203.0.' || n % 256 || '.7', 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)',
-        :now - interval '90 days' * ((n * 37 + e * 11) % 1000) / 1000.0
-        from users, generate_series(1, ${eventsPerUser}) e`,
+        ${logged(eventsPerUser)}
+        from users, generate_series(1, ${eventsPerUser}) e order by n, e`,
     },
     {
       table: 'auth.audit_log_entries',
@@ -139,8 +143,8 @@ export function rowsOf({ eventsPerUser, auditPerUser }: Shape): Rows[] {
       select: `${nil}, pg_temp.id_of('audit ' || n || '/' || e), json_build_object('action', 'login', 'actor_id', id,
           'actor_username', 'user-' || n || '@mail-' || n % 500 || '.example.com', 'actor_via_sso', false, 'log_type', 'account',
           'traits', json_build_object('provider', 'email')),
-        :now - interval '90 days' * ((n * 37 + e * 11) % 1000) / 1000.0, ''
-        from users, generate_series(1, ${auditPerUser}) e`,
+        ${logged(auditPerUser)}, ''
+        from users, generate_series(1, ${auditPerUser}) e order by n, e`,
     },
     ...rights,
     ...proofs,

@@ -15,16 +15,20 @@ export async function tidyTimed(ctx: Context): Promise<Line[]> {
 async function round(ctx: Context, name: string): Promise<Line> {
   const histogram = createHistogram()
   const began = performance.now()
-  const tidied = await deleteExpired(async (work) => {
+  let slowest = { table: '', milliseconds: 0 }
+  const tidied = await deleteExpired(ctx, async (work) => {
     const start = performance.now()
-    const step = await transaction(ctx, work)
-    histogram.record((performance.now() - start) * 1000)
-    return step
+    const done = await transaction(ctx, work)
+    const milliseconds = performance.now() - start
+    histogram.record(milliseconds * 1000)
+    if (done !== null && milliseconds > slowest.milliseconds)
+      slowest = { table: done.table, milliseconds }
+    return done
   })
   const seconds = (performance.now() - began) / 1000
   const rows = Object.values(tidied).reduce((sum, count) => sum + count, 0)
   console.log(
-    `  ${name}: ${rows} rows in ${seconds.toFixed(1)} s, ${histogram.count} transactions of at most ${(histogram.max / 1000).toFixed(0)} ms`,
+    `  ${name}: ${rows} rows in ${seconds.toFixed(1)} s, ${histogram.count} transactions of at most ${slowest.milliseconds.toFixed(0)} ms (${slowest.table})`,
   )
   const [p50 = 0, p95 = 0] = [50, 95].map((percent) => histogram.percentile(percent) / 1000)
   return { name, samples: histogram.count, failed: 0, p50, p95, max: histogram.max / 1000 }

@@ -14,6 +14,8 @@ export interface Metrics {
   stated(statement: { milliseconds: number; failed: boolean }): void
   /** A message to somebody, and whether the connector took it. */
   messaged(connector: string, outcome: 'sent' | 'failed'): void
+  /** A transaction of housekeeping, and how many rows of a table it deleted. */
+  tidied(done: { table: string; gone: number; milliseconds: number }): void
   /** All of it, in Prometheus's text format. */
   text(sources: MetricSources): Promise<string>
   readonly contentType: string
@@ -25,6 +27,7 @@ export interface Metrics {
 const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 
 const requestSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+const tidyingSeconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 5]
 const statementSeconds = [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10]
 
 export function createMetrics(): Metrics {
@@ -69,6 +72,18 @@ export function createMetrics(): Metrics {
     labelNames: ['connector', 'outcome'],
     registers,
   })
+  const tidiedRows = new Counter({
+    name: 'sekisho_housekeeping_rows_total',
+    help: 'Rows that housekeeping deleted, by table.',
+    labelNames: ['table'],
+    registers,
+  })
+  const tidyings = new Histogram({
+    name: 'sekisho_housekeeping_transaction_duration_seconds',
+    help: 'How long transactions of housekeeping took.',
+    buckets: tidyingSeconds,
+    registers,
+  })
   const readings = figures.map(({ read, type, labels, ...named }) => {
     const Kind = type === 'counter' ? Counter : Gauge
     const metric = new Kind({ ...named, labelNames: labels, registers })
@@ -101,6 +116,10 @@ export function createMetrics(): Metrics {
     },
     messaged(connector, outcome) {
       messages.inc({ connector, outcome })
+    },
+    tidied({ table, gone, milliseconds }) {
+      tidiedRows.inc({ table }, gone)
+      tidyings.observe(milliseconds / 1000)
     },
     async text(sources) {
       const outbox = await sources.outbox()

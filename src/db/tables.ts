@@ -702,7 +702,8 @@ export interface IdpVerifications {
 
 export interface IdpWalks {
   name: string
-  after: string
+  after: string | null
+  place: Generated<number>
 }
 
 export interface Database {

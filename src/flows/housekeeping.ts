@@ -5,16 +5,32 @@ import { deleteExpired, type Tidied } from '../model/expired.ts'
 import { turnKeys } from './keys.ts'
 import { sendDue } from './outbox.ts'
 
+interface Chore {
+  what: string
+  every: number
+  work(ctx: Context, isOver: () => boolean): Promise<unknown>
+}
+
 /** What every node does beside answering, and how often it looks. */
-const chores: { what: string; every: number; work: (ctx: Context) => Promise<unknown> }[] = [
-  { what: 'tidying', every: 10 * minute, work: tidy },
+const chores: readonly Chore[] = [
+  { what: 'tidying', every: 10 * minute, work: tidyUntil },
   { what: 'turning the keys', every: 1 * minute, work: turnKeys },
   { what: 'sending from the outbox', every: 2 * second, work: sendDue },
 ]
 
 /** Tidies until nothing is left, or until another node does it. Returns what went. */
 export function tidy(ctx: Context): Promise<Tidied> {
-  return deleteExpired((work) => transaction(ctx, work))
+  return tidyUntil(ctx, () => false)
+}
+
+/** The same, but nothing begins any more when it is over; what went so far stays gone. */
+export function tidyUntil(ctx: Context, isOver: () => boolean): Promise<Tidied> {
+  return deleteExpired(ctx, async (work) => {
+    if (isOver()) return null
+    const done = await transaction(ctx, work)
+    if (done !== null) ctx.observer?.metrics?.tidied(done)
+    return done
+  })
 }
 
 /**
@@ -30,14 +46,11 @@ export function keepHouse(ctx: Context): () => Promise<void> {
 }
 
 /** One round at a time: a slow one is not overtaken by the next. */
-function repeat(
-  ctx: Context,
-  { what, every, work }: (typeof chores)[number],
-): () => Promise<unknown> {
+function repeat(ctx: Context, { what, every, work }: Chore): () => Promise<unknown> {
   let underWay: Promise<unknown> | null = null
   let isOver = false
   const timer = setInterval(() => {
-    underWay ??= work(ctx)
+    underWay ??= work(ctx, () => isOver)
       .catch((error: unknown) => {
         // The database may be closed already.
         if (!isOver) ctx.log.error({ err: error, what }, 'A chore failed.')

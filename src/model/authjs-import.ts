@@ -70,6 +70,9 @@ export interface ImportState {
 
 const actor = 'system:import'
 
+/** Whether `row`, an event, is what a later import asks for: it stays, however old. */
+export const isImportNote = sql`row.actor = ${actor}`
+
 /**
  * In a few queries, whatever the number of rows. Imports wait for each other, until the transaction ends: else one could see
  * the notes of another and not its rows.

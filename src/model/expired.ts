@@ -1,30 +1,26 @@
 import type { RawBuilder } from 'kysely'
 import type { Tx } from '../base/context.ts'
 import { sql } from '../base/sql.ts'
-import { day, hour } from '../base/time.ts'
+import { day, hour, minute } from '../base/time.ts'
+import { isImportNote } from './authjs-import.ts'
 import { sqlAfter, sqlNow } from './clock.ts'
-import { nilUuid } from './uuid.ts'
+import { cutLog, type Dead, deleteBatch, type Pace, type Step, walkOn } from './tidying.ts'
 
-interface Dead {
-  table: string
-  /** Of `row`. */
-  isDead(ctx: Tx): RawBuilder<unknown>
+interface Indexed extends Dead {
   /** The indexed column by which the dead stand together; null for a table that stays small. */
   by: string | null
-  /** How many go in one statement: few enough to hold no lock for long. */
-  batch: number
+  /** How many go in the first statement, where each is dear. */
+  first?: number
 }
 
-const batch = 1000
-
-function olderThan(table: string, by: string, age: number, more?: RawBuilder<unknown>): Dead {
+function olderThan(table: string, by: string, age: number, more?: RawBuilder<unknown>): Indexed {
   const isDead = (ctx: Tx) =>
     sql`row.${sql.ref(by)} < ${age === 0 ? sqlNow(ctx) : sqlAfter(ctx, -age)}${more ?? sql``}`
-  return { table, by, batch, isDead }
+  return { table, by, isDead }
 }
 
 /** What nobody can use any more. Expiry is decided where a row is used; this only tidies. */
-const dead: readonly Dead[] = [
+const dead: readonly Indexed[] = [
   olderThan('idp.tokens', 'expires_at', 1 * day),
   // Whoever comes with the code waits for a lock no longer than this.
   olderThan('idp.spent_codes', 'expires_at', 1 * hour),
@@ -41,12 +37,12 @@ const dead: readonly Dead[] = [
   olderThan('idp.personal_access_tokens', 'expires_at', 0),
   olderThan('idp.spent_proofs', 'expires_at', 0),
   {
-    ...{ table: 'idp.keys', by: null, batch },
+    ...{ table: 'idp.keys', by: null },
     isDead: (ctx) => sql`row.state = 'retiring' and row.expires_at < ${sqlNow(ctx)}`,
   },
   {
     // Introduced itself, and nobody let it do anything within a week.
-    ...{ table: 'idp.applications', by: null, batch },
+    ...{ table: 'idp.applications', by: null },
     isDead: (ctx) => sql`row.origin <> 'admin' and row.updated_at < ${sqlAfter(ctx, -7 * day)}
       and not exists (select from idp.consents c where c.application_id = row.id)
       and not exists (select from idp.grants g where g.application_id = row.id)`,
@@ -56,28 +52,25 @@ const dead: readonly Dead[] = [
   olderThan('auth.oauth_client_states', 'created_at', 1 * day),
   olderThan('auth.saml_relay_states', 'created_at', 1 * day),
   // For each that goes, Postgres reads all of GoTrue's relay states: their reference to it has no index.
-  { ...olderThan('auth.flow_state', 'created_at', 1 * day), batch: 25 },
+  { ...olderThan('auth.flow_state', 'created_at', 1 * day), first: 1 },
   // Ended by its date.
   olderThan('auth.sessions', 'not_after', 3 * day),
 ]
 
-/**
- * The same where GoTrue's tables have no index that would find it: they are walked by their primary key, a stretch at a
- * time, and the next round goes on where this one stopped.
- */
-const scattered: readonly Omit<Dead, 'by'>[] = [
+/** The same where GoTrue's tables have no index that would find it: a round passes so many pages of each. */
+const scattered: readonly (Dead & { first?: number; pages: number })[] = [
   {
     // For each that goes, Postgres reads all challenges: their reference to it has no index.
-    ...{ table: 'auth.mfa_factors', batch: 25 },
+    ...{ table: 'auth.mfa_factors', pages: 6400, first: 1 },
     isDead: (ctx) => sql`row.status = 'unverified' and row.updated_at < ${sqlAfter(ctx, -1 * day)}`,
   },
   {
-    ...{ table: 'auth.oauth_authorizations', batch },
+    ...{ table: 'auth.oauth_authorizations', pages: 6400 },
     isDead: (ctx) => sql`row.expires_at < ${sqlAfter(ctx, -1 * day)}`,
   },
   {
     // Carried by nothing: no cookie, no token of ours, no refresh token of GoTrue's.
-    ...{ table: 'auth.sessions', batch },
+    ...{ table: 'auth.sessions', pages: 6400 },
     isDead: (
       ctx,
     ) => sql`row.created_at < ${sqlAfter(ctx, -1 * day)} and row.refresh_token_hmac_key is null
@@ -88,86 +81,113 @@ const scattered: readonly Omit<Dead, 'by'>[] = [
   },
 ]
 
-/** So many rows are looked at in one step of a walk, and so many steps are made in a round. */
-const stretch = 1000
-const endUuid = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
-const mostSteps = 100
+/** What is kept for ever, unless somebody says for how long. GoTrue's log has no index by time. */
+function logs({ config }: Tx): Sort[] {
+  const { eventsRetentionDays, auditLogRetentionDays } = config
+  const events = olderThan('idp.events', 'created_at', eventsRetentionDays * day)
+  const audit = olderThan('auth.audit_log_entries', 'created_at', auditLogRetentionDays * day)
+  return [
+    ...(eventsRetentionDays === 0
+      ? []
+      : [sortOf(events, (ctx, pace) => cutLog(ctx, { ...events, isKept: isImportNote }, pace))]),
+    ...(auditLogRetentionDays === 0
+      ? []
+      : [sortOf({ ...audit, pages: 16_000 }, (ctx, pace) => walkOn(ctx, audit, pace))]),
+  ]
+}
+
+const endless = Number.POSITIVE_INFINITY
+
+interface Sort {
+  table: string
+  pace: Pace
+  /** How many a round passes at most. */
+  pages: number
+  step(ctx: Tx, pace: Pace): Promise<Step>
+}
+
+function sortOf(
+  { table, first = 100, pages = endless }: { table: string; first?: number; pages?: number },
+  step: Sort['step'],
+): Sort {
+  return { table, pages, pace: { rows: first, pages: 8 }, step }
+}
+
+function sortsOf(ctx: Tx): Sort[] {
+  return [
+    ...dead.map((sort) => sortOf(sort, (ctx, pace) => deleteBatch(ctx, sort, pace))),
+    ...scattered.map((sort) => sortOf(sort, (ctx, pace) => walkOn(ctx, sort, pace))),
+    ...logs(ctx),
+  ]
+}
 
 /** How many rows of each table went. */
 export type Tidied = Record<string, number>
 
-/** How many rows went in a step, and whether there may be more; null where another node tidies. */
-type Step = { gone: number; hasMore: boolean } | null
+/** What a transaction did. */
+export interface Done extends Step {
+  table: string
+  milliseconds: number
+}
+
+/** No table takes more of a round than this: what is left, the next one finds. */
+const longest = 1 * minute
 
 /**
- * Deletes what is over, in small transactions, and returns how many rows of each table went. Where many nodes run, one of
- * them tidies at a time. Nobody is told of sessions that were over for days.
+ * Deletes what is over, in small transactions, and returns how many rows of each table went. It ends where a transaction
+ * says null. Nobody is told of sessions that were over for days.
  */
 export async function deleteExpired(
-  inTransaction: (work: (ctx: Tx) => Promise<Step>) => Promise<Step>,
+  ctx: Tx,
+  inTransaction: (work: (ctx: Tx) => Promise<Done | null>) => Promise<Done | null>,
 ): Promise<Tidied> {
   const tidied: Tidied = {}
-  const sorts = [
-    ...dead.map((sort) => ({ ...sort, most: Number.POSITIVE_INFINITY, step: deleteBatch })),
-    ...scattered.map((sort) => ({ ...sort, by: null, most: mostSteps, step: walkOn })),
-  ]
-  for (const { most, step, ...sort } of sorts) {
+  for (const sort of sortsOf(ctx)) {
+    const { table, step } = sort
+    const began = ctx.now().getTime()
+    let { pace } = sort
+    let passed = 0
     let hasMore = true
-    for (let made = 0; hasMore && made < most; made += 1) {
-      const done = await inTransaction(async (ctx) =>
-        (await isOurTurn(ctx)) ? step(ctx, sort) : null,
-      )
+    while (hasMore && passed < sort.pages && ctx.now().getTime() - began < longest) {
+      const done = await inTransaction(async (ctx) => {
+        if (!(await isOurTurn(ctx))) return null
+        const began = ctx.now().getTime()
+        const made = await step(ctx, pace)
+        return { ...made, table, milliseconds: ctx.now().getTime() - began }
+      })
       if (done === null) return tidied
-      tidied[sort.table] = (tidied[sort.table] ?? 0) + done.gone
+      tidied[table] = (tidied[table] ?? 0) + done.gone
+      passed += done.pages
       hasMore = done.hasMore
+      pace = paceAfter(pace, done)
     }
   }
   return tidied
 }
 
-/** The end of the transaction gives the lock back. */
+const most: Pace = { rows: 1000, pages: 64 }
+
+/**
+ * A step is to take a tenth of a second at most, whatever the disk, the table and what refers to it: a slow one is followed
+ * by less, a quick one that had all its rows or pages by more of these.
+ */
+function paceAfter(pace: Pace, { gone, milliseconds }: Done): Pace {
+  if (milliseconds > 100) {
+    const share = 100 / milliseconds
+    const less = (count: number) => Math.max(1, Math.floor(count * share))
+    return { rows: less(pace.rows), pages: less(pace.pages) }
+  }
+  if (milliseconds > 50) return pace
+  const isFull = gone >= pace.rows
+  return isFull
+    ? { ...pace, rows: Math.min(most.rows, pace.rows * 2) }
+    : { ...pace, pages: Math.min(most.pages, pace.pages * 2) }
+}
+
+/** Where many nodes run, one of them tidies at a time. The end of the transaction gives the lock back. */
 async function isOurTurn(ctx: Tx): Promise<boolean> {
   const { rows } = await sql<{ isMine: boolean }>`
     select pg_try_advisory_xact_lock(hashtext('sekisho housekeeping')) as "isMine",
       set_config('sekisho.is_tidying', 'on', true)`.execute(ctx.db)
   return rows[0]?.isMine === true
-}
-
-async function deleteBatch(ctx: Tx, { table, isDead, by, batch }: Dead): Promise<Step> {
-  // The oldest first, which the index gives without looking at what is alive.
-  const order = by === null ? sql`` : sql`order by row.${sql.ref(by)}`
-  const { rows } = await sql<{ count: number }>`
-    with gone as (
-      delete from ${sql.table(table)} where ctid = any (array(
-        select row.ctid from ${sql.table(table)} as row where ${isDead(ctx)} ${order} limit ${batch} for update skip locked))
-      returning 1)
-    select count(*)::int as count from gone`.execute(ctx.db)
-  const gone = rows[0]?.count ?? 0
-  return { gone, hasMore: gone >= batch }
-}
-
-/** Looks at the next stretch, which ends sooner where there is enough to delete; after the last, the walk begins anew. */
-async function walkOn(ctx: Tx, { table, isDead, batch }: Dead): Promise<Step> {
-  const { rows: places } = await sql<{ after: string; edge: string | null }>`
-    with start as (
-      select coalesce((select after from idp.walks where name = ${table}), ${nilUuid}::uuid) as after)
-    select after, (select t.id from ${sql.table(table)} t where t.id > start.after
-      order by t.id offset ${stretch - 1} limit 1) as edge
-    from start`.execute(ctx.db)
-  const { after = nilUuid, edge = null } = places[0] ?? {}
-  const { rows } = await sql<{ gone: number; last: string | null }>`
-    with found as (
-      select row.id from ${sql.table(table)} as row
-      where row.id > ${after}::uuid and row.id <= ${edge ?? endUuid}::uuid and ${isDead(ctx)}
-      order by row.id limit ${batch} for update skip locked),
-    gone as (delete from ${sql.table(table)} where id = any (array(select id from found)))
-    select count(*)::int as gone, (select id from found order by id desc limit 1) as last from found`.execute(
-    ctx.db,
-  )
-  const { gone = 0, last = null } = rows[0] ?? {}
-  const stop = gone < batch ? edge : last
-  await sql`
-    insert into idp.walks (name, after) values (${table}, ${stop ?? nilUuid})
-    on conflict (name) do update set after = excluded.after`.execute(ctx.db)
-  return { gone, hasMore: stop !== null }
 }

@@ -1,8 +1,8 @@
 import { sql } from 'kysely'
-import { expect, test } from 'vitest'
-import { transaction } from '../../src/base/context.ts'
-import { day, hour } from '../../src/base/time.ts'
-import { tidy } from '../../src/flows/housekeeping.ts'
+import { expect, test, vi } from 'vitest'
+import { type Context, transaction } from '../../src/base/context.ts'
+import { day, hour, minute } from '../../src/base/time.ts'
+import { keepHouse, tidy, tidyUntil } from '../../src/flows/housekeeping.ts'
 import { createApplication } from '../../src/model/application.ts'
 import { createDeviceCode } from '../../src/model/device-code.ts'
 import { deleteExpired } from '../../src/model/expired.ts'
@@ -15,7 +15,7 @@ import { carrySession, createSession, listSessions } from '../../src/model/sessi
 import { createPersonalAccessToken, createSubjectToken } from '../../src/model/subject-token.ts'
 import { createUser } from '../../src/model/user.ts'
 import { createVerification } from '../../src/model/verification.ts'
-import { world } from '../world.ts'
+import { type World, world } from '../world.ts'
 
 test('what is over goes, and what is in use stays', async () => {
   const { ctx, pass } = await world()
@@ -110,7 +110,7 @@ test('what is over goes, and what is in use stays', async () => {
   expect(left.sort()).toEqual([carried.id, refreshed.id].sort())
 })
 
-test('a thousand rows at a time, until none is left (M6)', async () => {
+test('some rows at a time, until none is left (M6)', async () => {
   const { ctx } = await world()
   await sql`insert into idp.limits (key, count, resets_at)
     select 'key ' || n, 1, ${ctx.now()}::timestamptz - interval '1 hour' from generate_series(1, 2500) n`.execute(
@@ -122,41 +122,112 @@ test('a thousand rows at a time, until none is left (M6)', async () => {
 test('sessions that nothing carries are found by a walk, which goes on where it stopped', async () => {
   const { ctx } = await world()
   const { id } = await createUser(ctx, { email: 'ann@example.com', emailVerified: true })
-  const middle = '80000000-0000-4000-8000-000000000000'
-  async function leaveBehind(count: number) {
-    await sql`insert into auth.sessions (id, user_id, created_at, updated_at, aal)
-      select overlay(gen_random_uuid()::text placing case when n % 5 = 0 then '9' else '7' end from 1)::uuid, ${id},
-        ${ctx.now()}::timestamptz - interval '2 days', ${ctx.now()}, 'aal1' from generate_series(1, ${count}::int) n`.execute(
-      ctx.db,
-    )
-  }
-  await leaveBehind(2500)
-  expect(await tidy(ctx)).toMatchObject({ 'auth.sessions': 2500 })
+  await sql`insert into auth.sessions (id, user_id, created_at, updated_at, aal)
+    select gen_random_uuid(), ${id}, ${ctx.now()}::timestamptz - interval '2 days', ${ctx.now()}, 'aal1'
+    from generate_series(1, 2500)`.execute(ctx.db)
+  const { rows } = await sql<{ before: number }>`
+    select count(*) filter (where ctid < '(3,0)')::int as before from auth.sessions`.execute(ctx.db)
+  const { before = 0 } = rows[0] ?? {}
+  expect(before).toBeGreaterThan(10)
 
   // Another round was in the middle of it.
-  await leaveBehind(50)
-  await sql`update idp.walks set after = ${middle} where name = 'auth.sessions'`.execute(ctx.db)
-  expect(await tidy(ctx)).toMatchObject({ 'auth.sessions': 10 })
-  expect(await tidy(ctx)).toMatchObject({ 'auth.sessions': 40 })
+  await sql`insert into idp.walks (name, place) values ('auth.sessions', 3)`.execute(ctx.db)
+  expect(await tidy(ctx)).toMatchObject({ 'auth.sessions': 2500 - before })
+  expect(await tidy(ctx)).toMatchObject({ 'auth.sessions': before })
+  expect(await tidy(ctx)).toMatchObject({ 'auth.sessions': 0 })
 })
 
-test('each table is tidied in transactions of its own, and not while another node does it', async () => {
-  const { ctx } = await world()
+/** How many rows each transaction deleted; the clock of the transactions may be another one. */
+async function goneByStep(ctx: Context, now = ctx.now): Promise<number[]> {
+  const gone: number[] = []
+  await deleteExpired(ctx, async (work) => {
+    const done = await transaction({ ...ctx, now }, work)
+    if (done !== null && done.gone > 0) gone.push(done.gone)
+    return done
+  })
+  return gone
+}
+
+async function limitsThatAreOver({ ctx }: World, count: number) {
   await sql`insert into idp.limits (key, count, resets_at)
-    select 'key ' || n, 1, ${ctx.now()}::timestamptz - interval '1 hour' from generate_series(1, 1500) n`.execute(
+    select 'key ' || n, 1, ${ctx.now()}::timestamptz - interval '1 hour' from generate_series(1, ${count}::int) n`.execute(
     ctx.db,
   )
-  const gone: number[] = []
-  await deleteExpired(async (work) => {
-    const step = await transaction(ctx, work)
-    if (step !== null && step.gone > 0) gone.push(step.gone)
-    return step
-  })
-  expect(gone).toEqual([1000, 500])
+}
+
+test('each table is tidied in transactions of its own, and not while another node does it', async () => {
+  const scene = await world()
+  await limitsThatAreOver(scene, 2500)
+  expect(await goneByStep(scene.ctx)).toEqual([100, 200, 400, 800, 1000])
   let asked = 0
-  const tidied = await deleteExpired(async () => {
+  const tidied = await deleteExpired(scene.ctx, async () => {
     asked += 1
     return null
   })
   expect([tidied, asked]).toEqual([{}, 1])
 })
+
+test('where a transaction took long, the next take on less', async () => {
+  const scene = await world()
+  await limitsThatAreOver(scene, 200)
+  const start = scene.ctx.now().getTime()
+  let looks = 0
+  const gone = await goneByStep(scene.ctx, () => {
+    looks += 1
+    return new Date(start + 200 * looks)
+  })
+  const [first, second = 0] = gone
+  expect(first).toBe(100)
+  expect(second).toBeLessThanOrEqual(50)
+  expect(gone.at(-1)).toBe(1)
+  expect(gone.reduce((sum, count) => sum + count)).toBe(200)
+})
+
+test('no table keeps a round to itself: what takes longer than a minute goes on in the next', async () => {
+  const scene = await world()
+  await limitsThatAreOver(scene, 1500)
+  const start = scene.ctx.now().getTime()
+  let looks = 0
+  const hasty = () => {
+    looks += 1
+    return new Date(start + 40_000 * looks)
+  }
+  const round = () => goneByStep({ ...scene.ctx, now: hasty }, scene.ctx.now)
+  expect(await round()).toEqual([100])
+  expect(await tidy(scene.ctx)).toMatchObject({ 'idp.limits': 1400 })
+})
+
+test('what is under way stops between two transactions', async () => {
+  const scene = await world()
+  await limitsThatAreOver(scene, 1500)
+  let asked = 0
+  const tidied = await tidyUntil(scene.ctx, () => {
+    asked += 1
+    return asked > 9
+  })
+  expect(asked).toBe(10)
+  expect(tidied['idp.limits']).toBeLessThan(1500)
+  expect(await limitsLeft(scene)).toBe(1500 - (tidied['idp.limits'] ?? 0))
+})
+
+test('a server that ends lets the transaction end that is under way, and begins none', async () => {
+  const scene = await world()
+  await limitsThatAreOver(scene, 1500)
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+  try {
+    const stop = keepHouse(scene.ctx)
+    vi.advanceTimersByTime(10 * minute)
+    await stop()
+  } finally {
+    vi.useRealTimers()
+  }
+  const begun = scene.queries().filter((text) => text.includes('sekisho housekeeping'))
+  expect(begun).toHaveLength(1)
+  expect(await limitsLeft(scene)).toBe(1500)
+})
+
+async function limitsLeft({ ctx }: World): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    select count(*)::int as count from idp.limits`.execute(ctx.db)
+  return rows[0]?.count ?? 0
+}

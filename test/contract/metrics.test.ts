@@ -6,6 +6,7 @@ import { createLog } from '../../src/base/log.ts'
 import type { MetricSources } from '../../src/base/metric-figures.ts'
 import { createMetrics, type Metrics } from '../../src/base/metrics.ts'
 import { openInstruments, showInstruments } from '../../src/cli/instruments.ts'
+import { tidy } from '../../src/flows/housekeeping.ts'
 import { createApp } from '../../src/main.ts'
 import { startSmtp } from '../servers/smtp.ts'
 import { freePort } from '../setup/free-port.ts'
@@ -133,6 +134,17 @@ test('mails are counted by their connector, and by whether it took them', async 
     'connector="simple-mail-transfer-protocol",outcome="sent"': 1,
     'connector="simple-mail-transfer-protocol",outcome="failed"': 2,
   })
+})
+
+test('what housekeeping deletes is counted by table, and how long its transactions took', async () => {
+  const { metrics, ctx, database } = await measured()
+  await database.execute(`insert into idp.limits (key, count, resets_at)
+    select 'key ' || n, 1, '2025-01-01T00:00:00Z' from generate_series(1, 150) n`)
+  await tidy({ ...ctx, observer: { metrics, tracing: null, observed: database.observed } })
+  const rows = await read(metrics, 'sekisho_housekeeping_rows_total')
+  expect(rows).toMatchObject({ 'table="idp.limits"': 150, 'table="auth.sessions"': 0 })
+  const name = 'sekisho_housekeeping_transaction_duration_seconds_count'
+  expect((await read(metrics, name))['']).toBeGreaterThanOrEqual(Object.keys(rows).length)
 })
 
 test('two servers in one process do not count for each other', async () => {

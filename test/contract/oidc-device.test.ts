@@ -244,6 +244,6 @@ test('expired requests are tidied away', async () => {
   await begin(at)
   at.scene.pass(2 * 24 * 60 * minute)
   const { ctx } = at.scene
-  await deleteExpired((work) => transaction(ctx, work))
+  await deleteExpired(ctx, (work) => transaction(ctx, work))
   expect(await ctx.db.selectFrom('idp.device_codes').select('id').execute()).toEqual([])
 })

@@ -212,7 +212,7 @@ export function adapterOver(open: () => Promise<Tx>): SekishoAdapter {
     ),
 
     collectGarbage: method(async (ctx) => {
-      const tidied = await deleteExpired((work) => inTransaction(ctx, work))
+      const tidied = await deleteExpired(ctx, (work) => inTransaction(ctx, work))
       return Object.values(tidied).reduce((sum, count) => sum + count, 0)
     }),
   }
