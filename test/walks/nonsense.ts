@@ -95,6 +95,12 @@ const withNul = Object.fromEntries(
   Object.keys(wrongTypes).map((key) => [key, `a\u0000b@example.com`]),
 )
 
+const levels = `${'['.repeat(10_000)}${']'.repeat(10_000)}`
+const deep = Object.keys(wrongTypes).map((key) => `"${key}":${levels}`)
+const withHalf = Object.fromEntries(
+  Object.keys(wrongTypes).map((key) => [key, `a\ud800b@example.com`]),
+)
+
 const written: { name: string; type: string; body: string | Uint8Array<ArrayBuffer> }[] = [
   { name: 'an empty body', type: json, body: '' },
   { name: 'half an object', type: json, body: '{"email":' },
@@ -103,6 +109,8 @@ const written: { name: string; type: string; body: string | Uint8Array<ArrayBuff
   { name: 'a string', type: json, body: '"email"' },
   { name: 'wrong types', type: json, body: JSON.stringify(wrongTypes) },
   { name: 'NUL in every field', type: json, body: JSON.stringify(withNul) },
+  { name: 'ten thousand levels in every field', type: json, body: `{${deep}}` },
+  { name: 'half a character in every field', type: json, body: JSON.stringify(withHalf) },
   { name: 'raw NUL bytes', type: json, body: new Uint8Array(64) },
   {
     name: 'invalid UTF-8',
