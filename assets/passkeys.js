@@ -1,6 +1,6 @@
 // Asks for passkeys. What the browser answers is posted as an ordinary form; without this script the page offers none.
 const form = document.getElementById('passkey')
-const { rp, options: address, kind, unknown } = form.dataset
+const { rp, options: address, kind, offers, unknown } = form.dataset
 const failure = document.getElementById('passkey-err')
 const decode = (text) =>
   Uint8Array.from(atob(text.replace(/-/g, '+').replace(/_/g, '/')), (one) => one.charCodeAt(0))
@@ -21,7 +21,7 @@ async function ask(mediation) {
   const { flow, challengeId, options } = await answer.json()
   options.challenge = decode(options.challenge)
   if (options.user) options.user.id = decode(options.user.id)
-  for (const one of options.excludeCredentials ?? []) one.id = decode(one.id)
+  for (const one of options.excludeCredentials ?? options.allowCredentials ?? []) one.id = decode(one.id)
   const { id, rawId, type, response } = await navigator.credentials[kind]({
     publicKey: options,
     signal,
@@ -40,13 +40,13 @@ async function ask(mediation) {
 // Passkeys in the field's own list: silent, and asked again before the question ends.
 async function offer() {
   clearTimeout(timer)
-  if (kind !== 'get' || !(await PublicKeyCredential.isConditionalMediationAvailable?.())) return
+  if (!offers || !(await PublicKeyCredential.isConditionalMediationAvailable?.())) return
   timer = setTimeout(offer, 24e4)
   await ask('conditional').catch(() => {})
 }
 
-// A key made for one name never answers to another.
-if (self.PublicKeyCredential && location.hostname === rp) {
+// A key made for one name never answers to another; to those below it, it does.
+if (self.PublicKeyCredential && `.${location.hostname}`.endsWith(`.${rp}`)) {
   form.hidden = false
   const button = form.querySelector('button')
   button.onclick = async () => {
@@ -65,4 +65,4 @@ if (self.PublicKeyCredential && location.hostname === rp) {
     PublicKeyCredential.signalUnknownCredential?.({ rpId: rp, credentialId: unknown }).catch(() => {})
   }
   addEventListener('pageshow', offer)
-}
+} else document.getElementById('passkey-off')?.removeAttribute('hidden')

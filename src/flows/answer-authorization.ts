@@ -9,7 +9,7 @@ import { answerInteraction, deleteInteraction, type Interaction } from '../model
 import { findUser } from '../model/user.ts'
 import { reaches } from './assurance.ts'
 import type { Authorization, Back } from './authorize.ts'
-import { factorsToShow } from './step-up.ts'
+import { canStepUp } from './step-up.ts'
 
 /** What a person has to do before there is a code. */
 export type Question = 'sign-in' | 'select-account' | 'second-factor' | 'consent'
@@ -148,8 +148,8 @@ async function refuseImpossible(
 ): Promise<void> {
   if (question !== 'second-factor' || session === null) return
   const user = await findUser(ctx, session.userId)
-  const canStepUp = user !== null && factorsToShow(ctx, user).length > 0
-  if (!canStepUp) throw new Fault('unmet_authentication_requirements', { back })
+  if (user === null || !(await canStepUp(ctx, user)))
+    throw new Fault('unmet_authentication_requirements', { back })
 }
 
 function issueCode(ctx: Tx, authorization: Authorization, session: BrowserSession): string {

@@ -87,10 +87,7 @@ export async function proveFactor(
     if (raised.isFirstProof) {
       await announce(ctx, user, 'factorEnrolled', { FactorType: factor.type })
     }
-    await forgive(
-      ctx,
-      guessesAt(factor).map(({ key }) => key),
-    )
+    await forgiveGuesses(ctx, factor)
     return raised
   })
 }
@@ -202,16 +199,23 @@ function partyOf(ctx: Context, { relyingPartyId }: Ceremony): Party {
  * Ten tries in a row in five minutes, a hundred in a day, whatever challenge they answer: three of a million codes are
  * right at a time (NIST SP 800-63B § 3.2.2). A right one begins the count anew.
  */
-function guessesAt({ id }: Factor) {
+function guessesAt({ id }: { id: string }) {
   return [
     { key: `factor:${id}`, limit: 10, window: 5 * minute },
     { key: `factor-day:${id}`, limit: 100, window: 1 * day },
   ]
 }
 
-async function limitGuesses(ctx: Context, factor: Factor): Promise<void> {
-  for (const { key, ...bounds } of guessesAt(factor)) {
+export async function limitGuesses(ctx: Context, guessed: { id: string }): Promise<void> {
+  for (const { key, ...bounds } of guessesAt(guessed)) {
     const taken = await take(ctx, key, bounds)
     if (!taken.allowed) throw new Fault('over_request_rate_limit', { retryAfter: taken.retryAfter })
   }
+}
+
+export async function forgiveGuesses(ctx: Tx, guessed: { id: string }): Promise<void> {
+  await forgive(
+    ctx,
+    guessesAt(guessed).map(({ key }) => key),
+  )
 }

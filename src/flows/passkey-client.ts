@@ -3,7 +3,6 @@ import { Fault } from '../base/fault.ts'
 import { after } from '../base/time.ts'
 import { deletePasskey, type Passkey, renamePasskey, usePasskey } from '../model/passkey.ts'
 import { createPasskeyChallenge } from '../model/passkey-challenge.ts'
-import type { User } from '../model/user.ts'
 import { admit } from './admit.ts'
 import {
   clientParty,
@@ -12,7 +11,7 @@ import {
   recognise,
   takePasskeyChallenge,
 } from './passkey.ts'
-import { askForPasskey, type Holder, keepPasskey } from './passkey-registration.ts'
+import { askForPasskey, type Holder, keepPasskey, refuseWeak } from './passkey-registration.ts'
 import type { SignedIn } from './sign-in.ts'
 import { creationAnswer, readAnswer, requestAnswer, requestOptions } from './webauthn.ts'
 
@@ -116,15 +115,4 @@ export function removeClientPasskey(ctx: Context, holder: Holder, id: string): P
 function refuseManaging(holder: Holder): void {
   if (holder.user.isSso) throw new Fault('user_sso_managed', { at: 'passkeys' })
   refuseWeak(holder)
-}
-
-/** Who has a second factor shows it first: a stolen password shall not add a key that outlives it. */
-function refuseWeak({ user, session }: Holder): void {
-  if (hasVerifiedFactor(user) && session.aal === 'aal1') {
-    throw new Fault('insufficient_aal', { at: 'passkeys' })
-  }
-}
-
-function hasVerifiedFactor(user: User): boolean {
-  return user.factors.some(({ status }) => status === 'verified')
 }

@@ -37,7 +37,20 @@ export function isFresh(ctx: Context, { session }: Holder): boolean {
   return proved > ctx.now().getTime() - freshness
 }
 
-/** Throws `reauthentication_needed`, `too_many_passkeys`, `passkey_disabled`, and for whom passkeys are not. */
+/** Who has a second factor shows it first: a stolen password shall not add a key that outlives it. */
+export function isWeak({ user, session }: Holder): boolean {
+  return session.aal === 'aal1' && user.factors.some(({ status }) => status === 'verified')
+}
+
+/** Throws `insufficient_aal`. */
+export function refuseWeak(holder: Holder): void {
+  if (isWeak(holder)) throw new Fault('insufficient_aal', { at: 'passkeys' })
+}
+
+/**
+ * Throws `reauthentication_needed`, `insufficient_aal`, `too_many_passkeys`, `passkey_disabled`, and for whom passkeys
+ * are not.
+ */
 export async function startPasskeyRegistration(
   ctx: Context,
   holder: Holder,
@@ -122,7 +135,7 @@ export async function keepPasskey(
 /** Whether there was one to remove. */
 export async function removePasskey(ctx: Context, holder: Holder, id: string): Promise<boolean> {
   refuseBanned(ctx, holder.user)
-  if (!isFresh(ctx, holder)) throw new Fault('reauthentication_needed')
+  refuseStale(ctx, holder)
   return transaction(ctx, (ctx) => deletePasskey(ctx, holder.user, id))
 }
 
@@ -131,5 +144,10 @@ function refuse(ctx: Context, holder: Holder): void {
   refuseBanned(ctx, user)
   if (user.isSso) throw new Fault('user_sso_managed')
   if (user.isAnonymous) throw new Fault('email_not_confirmed')
+  refuseStale(ctx, holder)
+}
+
+function refuseStale(ctx: Context, holder: Holder): void {
   if (!isFresh(ctx, holder)) throw new Fault('reauthentication_needed')
+  refuseWeak(holder)
 }

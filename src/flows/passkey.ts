@@ -147,14 +147,14 @@ export async function recognise(
   if (passkey === null || user === null) {
     throw new Fault('passkey_unknown', { credentialId: answer.id })
   }
-  refuseStranger(passkey, answer.response.userHandle)
+  refuseStranger(passkey.userId, answer)
   const use = await verifyRequest(answer, { challenge, party, key: passkey })
   return { user, passkey, use }
 }
 
 /** A handle that we gave names the user (WebAuthn § 7.2, step 6); Auth.js gives handles that mean nothing. */
-function refuseStranger({ userId }: Passkey, userHandle: string | null | undefined): void {
-  const handle = Buffer.from(userHandle ?? '', 'base64url').toString('utf8')
+export function refuseStranger(userId: string, { response }: RequestAnswer): void {
+  const handle = Buffer.from(response.userHandle ?? '', 'base64url').toString('utf8')
   if (isUuid(handle) && handle !== userId) throw new Fault('passkey_refused')
 }
 

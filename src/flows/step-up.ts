@@ -6,6 +6,12 @@ import { factorOf } from './factor.ts'
 import { canVerify, challengeFactor } from './factor-challenge.ts'
 import { proveFactor } from './factor-proof.ts'
 import type { Holder } from './passkey-registration.ts'
+import { listSecondKeys } from './second-key.ts'
+
+/** Whether somebody can show a hosted page what makes their session surer. */
+export async function canStepUp(ctx: Context, user: User): Promise<boolean> {
+  return factorsToShow(ctx, user).length > 0 || (await listSecondKeys(ctx, user)).length > 0
+}
 
 /** The second factors that a page can ask for which needs no script: an app's digits first, then a phone's. */
 export function factorsToShow(ctx: Context, { factors }: User): Factor[] {

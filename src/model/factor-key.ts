@@ -25,7 +25,25 @@ export async function findFactorKey(ctx: Tx, factorId: string): Promise<FactorKe
     select web_authn_credential as credential from auth.mfa_factors where id = ${factorId}`.execute(
     ctx.db,
   )
-  const { id, publicKey, transport, authenticator } = rows[0]?.credential ?? {}
+  return toFactorKey(rows[0]?.credential)
+}
+
+/** The keys that a user can show, by their factors. */
+export async function listFactorKeys(ctx: Tx, userId: string): Promise<Map<string, FactorKey>> {
+  const { rows } = await sql<{ id: string; credential: Resting | null }>`
+    select id, web_authn_credential as credential from auth.mfa_factors
+    where user_id = ${userId} and factor_type = 'webauthn' and status = 'verified'
+    order by created_at, id`.execute(ctx.db)
+  const keys = new Map<string, FactorKey>()
+  for (const { id, credential } of rows) {
+    const key = toFactorKey(credential)
+    if (key !== null) keys.set(id, key)
+  }
+  return keys
+}
+
+function toFactorKey(resting: Resting | null | undefined): FactorKey | null {
+  const { id, publicKey, transport, authenticator } = resting ?? {}
   if (id === undefined || publicKey === undefined) return null
   return {
     credentialId: Buffer.from(id, 'base64').toString('base64url'),

@@ -2,6 +2,7 @@ import type { Tx } from '../base/context.ts'
 import { sql } from '../base/sql.ts'
 import { sqlNow } from './clock.ts'
 import { type AuditActor, record } from './event.ts'
+import { methodOf } from './factor.ts'
 import { auditActorOf, type User } from './user.ts'
 import { isUuid } from './uuid.ts'
 
@@ -89,6 +90,25 @@ export async function usePasskey(
   return true
 }
 
+/** A second factor was shown by it: the session reaches aal2. False where it ended meanwhile. */
+export async function raiseByPasskey(
+  ctx: Tx,
+  { id, userId }: Passkey,
+  sessionId: string,
+): Promise<boolean> {
+  const now = sqlNow(ctx)
+  const { rows } = await sql`
+    with raised as (
+      update auth.sessions set aal = 'aal2', factor_id = ${id}::uuid, updated_at = ${now}
+      where id = ${sessionId}::uuid and user_id = ${userId}::uuid returning id),
+    claimed as (
+      insert into auth.mfa_amr_claims (id, session_id, authentication_method, created_at, updated_at)
+      select ${ctx.random.uuid()}::uuid, id, ${methodOf.webauthn}, ${now}, ${now} from raised
+      on conflict (session_id, authentication_method) do update set updated_at = excluded.updated_at)
+    select id from raised`.execute(ctx.db)
+  return rows.length > 0
+}
+
 /** Null where the user has no such passkey. */
 export async function renamePasskey(
   ctx: Tx,
@@ -129,11 +149,19 @@ export async function deletePasskeyByAdmin(
   return true
 }
 
+/** Sessions that rest upon it fall back. */
 async function deleteRow(ctx: Tx, user: User, id: string): Promise<boolean> {
   if (!isUuid(id)) return false
   const { rows } = await sql`
-    delete from auth.webauthn_credentials where id = ${id} and user_id = ${user.id}
-    returning id`.execute(ctx.db)
+    with gone as (
+      delete from auth.webauthn_credentials where id = ${id} and user_id = ${user.id} returning id),
+    lowered as (
+      update auth.sessions s set aal = 'aal1', factor_id = null, updated_at = ${sqlNow(ctx)}
+      from gone where s.user_id = ${user.id} and s.factor_id = gone.id returning s.id),
+    unclaimed as (
+      delete from auth.mfa_amr_claims c using lowered
+      where c.session_id = lowered.id and c.authentication_method = ${methodOf.webauthn})
+    select id from gone`.execute(ctx.db)
   return rows.length > 0
 }
 

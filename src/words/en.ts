@@ -99,6 +99,7 @@ export const en = {
     removed: 'The passkey was removed.',
     needsScript: 'To add a passkey, allow scripts for this page.',
     stale: 'To change your passkeys, sign in again.',
+    weak: 'To change your passkeys, show your second factor first.',
     manage: 'Your passkeys',
   },
 
@@ -118,6 +119,16 @@ export const en = {
     useApp: 'Use my authenticator app',
     useNamed: 'Use {name}',
     usePhone: 'Use my phone that ends in {digits}',
+    key: 'Use your security key or passkey: have it at hand, then go on.',
+    askKey: 'Continue with my key',
+    useKey: 'Use my security key or passkey',
+    keyFailed: 'No key was used. Try again, or choose another way.',
+    keyRefused: 'Your key could not be checked. Try again, or choose another way.',
+    keyExpired: 'That took too long. Try again.',
+    keyNeedsScript: 'To use a security key or passkey, allow scripts for this page.',
+    keyUnknownHere:
+      'This browser cannot use your security key or passkey here. Try another browser or device.',
+    cancel: 'Cancel',
   },
 
   consent: {
@@ -233,6 +244,7 @@ export const en = {
     passkeyRefused: 'That passkey could not be checked. Try again, or choose another way.',
     passkeyExpired: 'That took too long. Try your passkey again.',
     passkeyExists: 'You have this passkey already.',
+    secondFactorFirst: 'Show your second factor first. Nothing was changed.',
     passkeysMany: 'You have {max} passkeys. Remove one before you add another.',
     flowEnded: 'This sign-in has ended. Go back to the app and start again.',
     foreignForm: 'This form came from another site, so we did not use it. Try again here.',

@@ -1,8 +1,8 @@
 import { html } from 'hono/html'
-import type { Factor, User } from '../../model/user.ts'
+import type { User } from '../../model/user.ts'
 import { fill } from '../../words/words.ts'
-import { codeField, form, otherButton, submit } from './fields.ts'
-import { type Frame, type Html, href, layout, type Problem } from './layout.ts'
+import { form, otherButton, submit } from './fields.ts'
+import { type Frame, type Html, layout } from './layout.ts'
 
 /** What a page shows of an account. */
 export type Account = Pick<User, 'id' | 'email' | 'username' | 'phone' | 'name'>
@@ -30,42 +30,4 @@ ${submit(fill(account.goOn, { who: user.name || who }), 'continue')}
 ${otherButton('other', account.other)}`,
 )}`,
   })
-}
-
-export interface SecondFactorStep {
-  factor: Factor
-  others: readonly Factor[]
-  /** Whether a code is on its way to the phone. */
-  isSent: boolean
-  problem: Problem | null
-}
-
-export function secondFactorPage(frame: Frame, step: SecondFactorStep): Html {
-  const { secondFactor, common, signIn } = frame.words
-  const { factor, others, isSent, problem } = step
-  const needsSending = factor.type === 'phone'
-  const digits = factor.phone?.slice(-2) ?? ''
-  const text = needsSending ? (isSent ? secondFactor.sent : secondFactor.phone) : secondFactor.totp
-  const code = html`${codeField(frame, problem, null)}
-${submit(common.continue)}`
-  const send = html`<button class="btn p" name="want" value="send">${secondFactor.send}</button>`
-  return layout(frame, {
-    title: secondFactor.title,
-    problem,
-    body: html`<p>${fill(text, { digits })}</p>
-${form(
-  frame,
-  '/sign-in/second-factor',
-  html`<input type="hidden" name="factor" value="${factor.id}">
-${needsSending && !isSent ? send : code}
-${needsSending && isSent && otherButton('send', signIn.resend)}`,
-)}
-${others.map((one) => html`<p><a class="to" href="${href(frame, '/sign-in/second-factor', { factor: one.id })}">${otherFactor(frame, one)}</a></p>`)}`,
-  })
-}
-
-function otherFactor({ words }: Frame, { type, phone, friendlyName }: Factor): string {
-  const { secondFactor } = words
-  if (type === 'phone') return fill(secondFactor.usePhone, { digits: phone?.slice(-2) ?? '' })
-  return friendlyName ? fill(secondFactor.useNamed, { name: friendlyName }) : secondFactor.useApp
 }

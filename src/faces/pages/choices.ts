@@ -2,7 +2,7 @@ import { answerInteraction, type Interaction } from '../../model/interaction.ts'
 import type { Session } from '../../model/session.ts'
 import { findUser, type User } from '../../model/user.ts'
 import { chooserPage } from './choice-views.ts'
-import { browserSession } from './ends.ts'
+import { alone, browserSession } from './ends.ts'
 import { ended } from './over.ts'
 import type { Form } from './steps.ts'
 import { go, type Page, show, type Visit, visit } from './visit.ts'
@@ -40,20 +40,30 @@ function showChooser({ here, session, user }: Guest): Response | Promise<Respons
 /** Who asks for a page between sign-in and application; else the page where they have to be. */
 export async function guestOf(c: Page, flow: string): Promise<Guest | Response> {
   const here = await visit(c, flow)
-  const { interaction, browser } = here
-  if (interaction === null || browser === null || interaction.applicationId === null) {
-    return ended(here)
-  }
-  const session = await browserSession(here)
-  const user = session === null ? null : await findUser(here.ctx, session.userId)
-  if (session === null || user === null) {
-    return interaction.sessionId === null ? go(here, '/sign-in') : ended(here)
-  }
-  return { here, interaction, browser, session, user }
+  return here.interaction?.applicationId ? guestAt(here) : ended(here)
 }
 
-/** Back to the OpenID Provider, which looks whether anything is missing still. */
-export function resume({ c }: Visit, { id }: Interaction): Response {
+/** The same, also for who came by themselves. */
+export async function guestAt(here: Visit): Promise<Guest | Response> {
+  const guest = await findGuest(here)
+  if (guest !== null) return guest
+  const isBegun = here.interaction !== null && here.interaction.sessionId === null
+  return isBegun ? go(here, '/sign-in') : ended(here)
+}
+
+/** Null without a sign-in under way, or without somebody who is signed in. */
+export async function findGuest(here: Visit): Promise<Guest | null> {
+  const { interaction, browser } = here
+  if (interaction === null || browser === null) return null
+  const session = await browserSession(here)
+  const user = session === null ? null : await findUser(here.ctx, session.userId)
+  return session === null || user === null ? null : { here, interaction, browser, session, user }
+}
+
+/** Back to the OpenID Provider, which looks whether anything is missing still; or to one's own account. */
+export function resume(here: Visit, { id, applicationId }: Interaction): Response {
+  if (applicationId === null) return go(alone(here), '/account/passkeys')
+  const { c } = here
   c.header('cache-control', 'no-store')
   return c.redirect(`/oidc/auth/${id}`, 303)
 }

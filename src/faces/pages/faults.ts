@@ -48,7 +48,7 @@ const said: Record<FaultCode, Said> = {
   reauthentication_needed: ended,
   reauthentication_not_valid: expiredCode,
   user_sso_managed: { status: 403, text: 'hookRefused' },
-  insufficient_aal: { status: 403, text: 'hookRefused' },
+  insufficient_aal: { status: 403, text: 'secondFactorFirst' },
   signup_disabled: { status: 403, text: 'registerOff' },
   otp_disabled: { status: 403, text: 'codesOff' },
   email_provider_disabled: { status: 403, text: 'passwordsOff' },

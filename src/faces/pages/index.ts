@@ -31,7 +31,7 @@ import {
   submitPasskeys,
 } from './passkeys.ts'
 import { isOwnForm } from './same-origin.ts'
-import { openSecondFactor, submitSecondFactor } from './second-factor.ts'
+import { askSecondKey, openSecondFactor, submitSecondFactor } from './second-factor.ts'
 import { type Fields, type Form, type Step, steps } from './steps.ts'
 import { go, keepBrowser, type Page, show, type Visit, visit, visitUnasked } from './visit.ts'
 
@@ -60,6 +60,9 @@ export function pages(): Hono<Env> {
   app.post('/consent', (c) => safely(c, () => own(c, submitConsent)))
   app.get('/sign-in/second-factor', (c) => safely(c, () => openSecondFactor(c)))
   app.post('/sign-in/second-factor', (c) => safely(c, () => own(c, submitSecondFactor)))
+  app.post('/sign-in/second-factor/options', (c) =>
+    safely(c, async () => askSecondKey(c, formOf(await readForm(c)))),
+  )
   app.get('/device', (c) => safely(c, () => openDevice(c)))
   app.post('/device', (c) => safely(c, () => own(c, submitDevice)))
   app.get('/device/confirm', (c) => safely(c, () => openDeviceConfirm(c)))

@@ -7,9 +7,11 @@ import {
   addPasskey,
   type Holder,
   isFresh,
+  isWeak,
   removePasskey,
   startPasskeyRegistration,
 } from '../../flows/passkey-registration.ts'
+import { canStepUp } from '../../flows/step-up.ts'
 import type { Interaction } from '../../model/interaction.ts'
 import { listPasskeys } from '../../model/passkey.ts'
 import { findUser } from '../../model/user.ts'
@@ -61,6 +63,7 @@ export async function submitPasskeys(c: Page, form: Form): Promise<Response> {
     sessionId: holder.session.id,
   })
   try {
+    if (form('want') === 'confirm') return await confirm(here, holder)
     if (form('want') === 'remove') {
       await removePasskey(ctx, holder, form('passkey'))
       return go(alone(here), home, { notice: 'removed' })
@@ -80,6 +83,13 @@ export async function submitPasskeys(c: Page, form: Form): Promise<Response> {
     if (status >= 500) throw error
     return list(here, holder, { problem: { ...problem, field: null }, status })
   }
+}
+
+/** Leads to the second factor, from where `resume` leads back. */
+async function confirm(here: Visit, { user }: Holder): Promise<Response> {
+  if (!(await canStepUp(here.ctx, user))) throw new Fault('insufficient_aal')
+  const { id } = await begin(here)
+  return go({ ...here, frame: { ...here.frame, flow: id } }, '/sign-in/second-factor')
 }
 
 /** Where password managers lead people to (W3C, "A Well-Known URL for Relying Party Passkey Endpoints"). */
@@ -102,7 +112,7 @@ async function list(
     {
       party: relyingParty(ctx.config),
       passkeys: await listPasskeys(ctx, holder.user.id),
-      isFresh: isFresh(ctx, holder),
+      state: isFresh(ctx, holder) ? (isWeak(holder) ? 'weak' : 'open') : 'stale',
       problem: said?.problem ?? null,
       notice: said === null ? (notices[c.req.query('notice') ?? ''] ?? null) : null,
     },
@@ -126,7 +136,7 @@ async function begin(here: Visit): Promise<Interaction> {
 }
 
 /** The script says a failure in the page's words; the code is for those who look. */
-async function answer(c: Page, work: () => Promise<object>): Promise<Response> {
+export async function answer(c: Page, work: () => Promise<object>): Promise<Response> {
   c.header('cache-control', 'no-store')
   if (!isOwnForm(c)) return c.json({ code: 'foreign_form' }, 403)
   try {

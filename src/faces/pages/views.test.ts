@@ -1,6 +1,7 @@
 import { brotliCompressSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import type { Passkey } from '../../model/passkey.ts'
+import type { Factor } from '../../model/user.ts'
 import { languages, wordsFor } from '../../words/words.ts'
 import { assets, handOverScript, passkeyScript, script, stylesheet } from './assets.ts'
 import { brandOf, contrast } from './brand.ts'
@@ -10,6 +11,7 @@ import { securityHeaders } from './headers.ts'
 import type { Frame, Html } from './layout.ts'
 import { errorPage, messagePage, signOutPage } from './messages.ts'
 import { passkeysPage } from './passkey-views.ts'
+import { secondFactorPage } from './second-factor-views.ts'
 import {
   codePage,
   confirmRegisterPage,
@@ -55,6 +57,18 @@ const passkey: Passkey = {
   lastUsedAt: new Date('2025-11-23T12:00:00Z'),
 }
 
+const app: Factor = {
+  id: 'f1',
+  type: 'totp',
+  status: 'verified',
+  friendlyName: evil,
+  phone: null,
+  createdAt: passkey.createdAt,
+  updatedAt: passkey.createdAt,
+  lastChallengedAt: null,
+  aaguid: null,
+}
+
 const user = { id: 'u1', email: evil, username: null, phone: null, name: null } as const
 
 const pages: [string, (frame: Frame) => Html][] = [
@@ -86,10 +100,27 @@ const pages: [string, (frame: Frame) => Html][] = [
       passkeysPage(frame, {
         party,
         passkeys: [passkey, { ...passkey, name: '', lastUsedAt: null }],
-        isFresh: true,
+        state: 'open',
       }),
   ],
-  ['old passkeys', (frame) => passkeysPage(frame, { party, passkeys: [], isFresh: false })],
+  ['old passkeys', (frame) => passkeysPage(frame, { party, passkeys: [], state: 'stale' })],
+  ['guarded passkeys', (frame) => passkeysPage(frame, { party, passkeys: [], state: 'weak' })],
+  [
+    'key or code',
+    (frame) =>
+      secondFactorPage(frame, {
+        ...{ way: { id: 'key', type: 'key', party }, others: [app], isSent: false },
+        problem: problem(null),
+      }),
+  ],
+  [
+    'code or key',
+    (frame) =>
+      secondFactorPage(frame, {
+        ...{ way: app, others: [{ id: 'key', type: 'key', party }], isSent: false },
+        problem: problem('code'),
+      }),
+  ],
   [
     'password',
     (frame) =>
