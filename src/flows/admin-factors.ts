@@ -5,7 +5,7 @@ import { adminActor } from '../model/audit.ts'
 import { deleteFactor, updateFactor } from '../model/factor.ts'
 import { deletePasskeyByAdmin } from '../model/passkey.ts'
 import { isPhone, normalPhone } from '../model/phone.ts'
-import type { Factor, User } from '../model/user.ts'
+import { type Factor, lockUser, type User } from '../model/user.ts'
 import { checkFactorName, factorEvent } from './factor.ts'
 
 /** What is empty stays. Throws `factor_not_found`, `factor_name_taken`, `phone_invalid`. */
@@ -48,9 +48,11 @@ export async function deleteFactorByAdmin(ctx: Context, user: User, factor: Fact
     actor: adminActor(ctx),
     traits: { user_id: user.id, factor_id: factor.id },
   })
-  const isDeleted = await transaction(ctx, (ctx) =>
-    deleteFactor(ctx, { ...factor, userId: user.id }, { only: 'any', events: [event] }),
-  )
+  const isDeleted = await transaction(ctx, async (ctx) => {
+    // As in `unenrollFactor`.
+    await lockUser(ctx, user.id)
+    return deleteFactor(ctx, { ...factor, userId: user.id }, { only: 'any', events: [event] })
+  })
   if (!isDeleted) throw new Fault('factor_not_found')
 }
 

@@ -5,7 +5,7 @@ import { totpSecret, totpUri } from '../base/totp.ts'
 import type { AuditActor, NewEvent } from '../model/event.ts'
 import { createFactor, deleteExpiredFactors, deleteFactor, lockFactors } from '../model/factor.ts'
 import { isPhone, normalPhone } from '../model/phone.ts'
-import { auditActorOf, type Factor, type User } from '../model/user.ts'
+import { auditActorOf, type Factor, lockUser, type User } from '../model/user.ts'
 import { isUuid } from '../model/uuid.ts'
 import { announce } from './notices.ts'
 import type { Holder } from './passkey-registration.ts'
@@ -155,6 +155,8 @@ export async function unenrollFactor(
     traits: { factor_id: factor.id, factor_status: factor.status, session_id: session.id },
   })
   await transaction(ctx, async (ctx) => {
+    // Whoever raises a session with it meanwhile is done before, so that this session falls back as well.
+    await lockUser(ctx, user.id)
     const owned = { ...factor, userId: user.id }
     if (!(await deleteFactor(ctx, owned, { only, events: [event] }))) {
       throw new Fault('factor_not_found')

@@ -1,6 +1,7 @@
 import pg from 'pg'
 import { expect, test } from 'vitest'
 import { gotrueWorld } from './gotrue-world.ts'
+import { countWaiting } from './locks.ts'
 
 test('a refresh that meets a sign-out waits for it, and neither for the other', async () => {
   const world = await gotrueWorld({ GOTRUE_SECURITY_REFRESH_TOKEN_ALGORITHM_VERSION: '1' })
@@ -15,17 +16,7 @@ test('a refresh that meets a sign-out waits for it, and neither for the other', 
     const refreshing = world.ask('POST', '/token?grant_type=refresh_token', {
       body: { refresh_token },
     })
-    await expect
-      .poll(
-        async () =>
-          (
-            await signOut.query(
-              `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
-            )
-          ).rowCount,
-        { timeout: 30_000 },
-      )
-      .toBe(1)
+    await expect.poll(() => countWaiting(world), { timeout: 30_000 }).toBe(1)
     await signOut.query('delete from auth.sessions')
     await signOut.query('commit')
     expect(await refreshing).toMatchObject({
