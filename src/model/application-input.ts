@@ -63,6 +63,8 @@ const customClientMetadata = z.strictObject({
   alwaysIssueRefreshToken: z.boolean().optional(),
   /** False leaves a confidential client its refresh token. Public clients' are always rotated. */
   rotateRefreshToken: z.boolean().optional(),
+  /** It is told claims in OpenID Connect's form instead of Logto's, and those of scopes at UserInfo alone. */
+  hasStandardClaims: z.boolean().optional(),
   /** PKCE may be left out; for confidential applications whose library cannot do it. */
   isPkceOptional: z.boolean().optional(),
   /** It asks by device codes (RFC 8628); for applications that have no browser of their own. */

@@ -1,3 +1,5 @@
+import { unixSeconds } from '../../base/time.ts'
+import type { Application } from '../../model/application.ts'
 import type { Granted } from '../../model/grant.ts'
 import type { Holder } from '../../model/holder.ts'
 import type { Identity } from '../../model/identity.ts'
@@ -23,13 +25,41 @@ const profileDetails = [
 /** What the claims are told of: the user as they are now, and what was granted. */
 type Told = Pick<Granted, 'user' | 'grantedScope' | 'rights'>
 
+/** Whom they are told; null when it has been deleted since. */
+type Reader = Pick<Application, 'customClientMetadata'> | null
+
 /** The claims of an ID token by scope, as Logto has them, and those that were asked for by name. */
-export function idTokenClaims(granted: Granted): Claims {
-  return { ...ownClaims(granted), ...named(granted.user, granted.idTokenClaims) }
+export function idTokenClaims(granted: Granted, reader: Reader): Claims {
+  const byName = named(granted.user, granted.idTokenClaims)
+  if (!wantsStandard(reader)) return { ...ownClaims(granted), ...byName }
+  // Where an access token comes along, the claims of scopes are for UserInfo (OpenID Connect Core § 5.4).
+  return inStandardForm(granted.user, { ...rightsClaims(granted), ...byName })
 }
 
 /** The same for UserInfo, which tells more. */
-export function userInfoClaims(granted: TokenUser): Claims {
+export function userInfoClaims(granted: TokenUser, reader: Reader): Claims {
+  const claims = allClaims(granted)
+  return wantsStandard(reader) ? inStandardForm(granted.user, claims) : claims
+}
+
+function wantsStandard(reader: Reader): boolean {
+  return reader?.customClientMetadata.hasStandardClaims === true
+}
+
+/** OpenID Connect Core §§ 5.1 and 5.3.2: seconds, telephone numbers with their +, and nothing that is absent. */
+function inStandardForm(user: Holder, claims: Claims): Claims {
+  const formed = {
+    ...claims,
+    ...('updated_at' in claims && { updated_at: unixSeconds(user.updatedAt) }),
+    ...('created_at' in claims && { created_at: unixSeconds(user.createdAt) }),
+    ...(typeof claims.phone_number === 'string' && { phone_number: `+${claims.phone_number}` }),
+    ...(user.email === null && { email_verified: null }),
+    ...(user.phone === null && { phone_number_verified: null }),
+  }
+  return Object.fromEntries(Object.entries(formed).filter(([, value]) => value !== null))
+}
+
+function allClaims(granted: TokenUser): Claims {
   const { user, grantedScope, rights } = granted
   const scopes = new Set(grantedScope.split(' '))
   return {
@@ -45,10 +75,14 @@ export function userInfoClaims(granted: TokenUser): Claims {
   }
 }
 
-function ownClaims({ user, grantedScope, rights }: Told): Claims {
+function ownClaims(told: Told): Claims {
+  const scopes = new Set(told.grantedScope.split(' '))
+  return { ...standardClaims(told.user, scopes), ...rightsClaims(told) }
+}
+
+function rightsClaims({ grantedScope, rights }: Told): Claims {
   const scopes = new Set(grantedScope.split(' '))
   return {
-    ...standardClaims(user, scopes),
     ...(scopes.has('roles') && { roles: rights.roles ?? [] }),
     ...(scopes.has(organizationsScope) && {
       organizations: (rights.organizations ?? []).map(({ id }) => id),

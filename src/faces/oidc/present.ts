@@ -30,13 +30,14 @@ export async function tokenJson(
 /** Issued now, at a refresh too: Logto's Go SDK refuses an `iat` more than a minute away. `aud` is a string for it. */
 async function idTokenOf(
   ctx: Context,
-  { id, customClientMetadata, oidcClientMetadata }: Application,
+  application: Application,
   granted: Granted,
 ): Promise<string> {
+  const { id, customClientMetadata, oidcClientMetadata } = application
   const now = unixSeconds(ctx.now())
   const algorithm = oidcClientMetadata.idTokenSignedResponseAlg ?? defaultAlgorithm.oidc
   return signJwt(await signingKeyFor(ctx, 'oidc', algorithm), {
-    ...idTokenClaims(granted),
+    ...idTokenClaims(granted, application),
     sub: granted.user.id,
     // What a logout token will name (OpenID Connect Back-Channel Logout 1.0 § 2.4).
     ...(granted.sessionId !== null && { sid: granted.sessionId }),

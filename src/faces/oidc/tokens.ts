@@ -47,7 +47,7 @@ export async function userInfo(c: Call): Promise<Response> {
   const application = await findApplication(ctx, granted.applicationId)
   if (holder !== null) checkHolderNonce(holder, application)
   if (application !== null) c.set('application', application)
-  return answer(c, userInfoClaims(granted))
+  return answer(c, userInfoClaims(granted, application))
 }
 
 /** Who asks, by the form of a request that only applications make. */
