@@ -60,7 +60,9 @@ async function runAll(): Promise<boolean> {
         printResult(fault, result)
       } catch (error) {
         left.push(`${fault.name}: ${error instanceof Error ? error.stack : error}`)
-        console.log(`${fault.name}: it went wrong\n`)
+        console.log(
+          `${fault.name}: it went wrong\n  ${error instanceof Error ? error.stack : error}`,
+        )
         // Nobody knows what it left behind.
         await lab.close()
         lab = await openLab(tree)

@@ -6,73 +6,7 @@ import { withMistake } from './broken.ts'
 import type { Facts, Invariant } from './checks/facts.ts'
 import { check } from './checks/index.ts'
 import { mistakes } from './fixtures/broken.ts'
-import type { Deed, Mark, Operation } from './history.ts'
-
-const session = '11111111-1111-4111-8111-111111111111'
-const other = '22222222-2222-4222-8222-222222222222'
-let id = 0
-
-function did(deed: Deed, start: number, rest: Partial<Operation> = {}): Operation {
-  id += 1
-  return {
-    ...{ id, deed, person: 'ann', node: 0, phase: 'run', start, end: start + 10, outcome: 'ok' },
-    ...{ status: 200, code: null, retryAfter: false, request: null, sent: {}, got: {} },
-    ...rest,
-  }
-}
-
-const refresh = (start: number, parent: string, child: string, rest: Partial<Operation> = {}) =>
-  did('refresh', start, {
-    sent: { kind: 'counted', session, parent },
-    got: { user: 'u1', session, child },
-    ...rest,
-  })
-const refused = { outcome: 'fail', status: 400, code: 'refused_for_good', got: {} } as const
-const unknown = { outcome: 'info', status: null, code: 'reset', got: {} } as const
-const mark = (what: Mark['what'], at: number, isFrozen = false): Mark => {
-  return { what, at, fault: 'a fault', node: null, isFrozen }
-}
-
-/** Somebody signed up with a mailed code, and refreshed twice: all is well. */
-function well(): Facts {
-  return {
-    history: {
-      marks: [],
-      operations: [
-        did('ask-code', 0, { sent: { email: 'ann@people.example' } }),
-        did('verify-code', 20, {
-          sent: { once: 'mailed' },
-          got: { user: 'u1', session, child: 't0' },
-        }),
-        refresh(40, 't0', 't1'),
-        refresh(60, 't1', 't2'),
-      ],
-    },
-    final: {
-      users: [
-        {
-          id: 'u1',
-          email: 'ann@people.example',
-          isConfirmed: true,
-          hasProfile: true,
-          identities: 1,
-        },
-      ],
-      identities: ['email u1'],
-      factors: [],
-      sessions: [{ id: session, user: 'u1', counter: 2, isCarried: true }],
-      live: [],
-      generations: [],
-      events: [
-        { type: 'user.signed-in', session, count: 1 },
-        { type: 'session.refreshed', session, count: 2 },
-      ],
-      orphans: [],
-    },
-    mails: [{ at: 10, to: 'ann@people.example' }],
-    bounds: { graceMs: 1000, longestMs: 10_000, mayFail: 'yes', may500: [] },
-  }
-}
+import { did, mark, other, refresh, refused, session, unknown, well } from './fixtures/well.ts'
 
 test('a history in which all is well breaks nothing', () => {
   expect(check(well())).toEqual([])
@@ -217,7 +151,7 @@ const wrongs: readonly (readonly [string, Invariant, (facts: Facts) => void])[] 
     'V5',
     ({ final }) =>
       final.users.push({
-        ...{ id: 'u2', email: 'ANN@people.example', isConfirmed: true },
+        ...{ id: 'u2', email: 'ANN@people.example', isConfirmed: true, isBanned: false },
         ...{ hasProfile: true, identities: 1 },
       }),
   ],
@@ -257,7 +191,7 @@ const wrongs: readonly (readonly [string, Invariant, (facts: Facts) => void])[] 
         did('sign-up', 80, { sent: { email: 'bob@people.example' }, ...refused }),
       )
       final.users.push({
-        ...{ id: 'u2', email: 'bob@people.example', isConfirmed: false },
+        ...{ id: 'u2', email: 'bob@people.example', isConfirmed: false, isBanned: false },
         ...{ hasProfile: true, identities: 1 },
       })
     },

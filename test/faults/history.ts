@@ -23,6 +23,9 @@ export type Deed =
   | 'enrol-factor'
   | 'challenge-factor'
   | 'verify-factor'
+  | 'unenrol-factor'
+  | 'ban'
+  | 'lift-ban'
   | 'sign-out'
 
 /** `info`: nobody knows whether it was done. */

@@ -1,11 +1,11 @@
 import type { Operation } from '../history.ts'
+import { bansAmong, isSurelyFree } from './bans.ts'
 import { type Check, groupBy, ids, type Violation } from './facts.ts'
 
-/** V1 of accounts: users, confirmed addresses, factors and passwords that were acknowledged. */
+/** V1 of accounts: users, confirmed addresses and passwords that were acknowledged. */
 export const accountsLast: Check = ({ history, final }) => {
   const users = new Map(final.users.map((user) => [user.id, user]))
   const emails = new Set(final.users.map(({ email }) => email))
-  const factors = new Map(final.factors.map(({ id, isVerified }) => [id, isVerified]))
   const violations: Violation[] = []
   const lost = (operation: Operation, what: string) =>
     violations.push({ invariant: 'V1', what, operations: [operation.id] })
@@ -21,9 +21,6 @@ export const accountsLast: Check = ({ history, final }) => {
     if (deed === 'sign-up' && !emails.has(sent.email ?? '')) {
       lost(operation, `${sent.email} signed up, and is not there`)
     }
-    if (deed === 'verify-factor' && factors.get(sent.factor ?? '') !== true) {
-      lost(operation, `the factor ${sent.factor} was verified, and is not`)
-    }
   }
   return [...violations, ...passwordsLast(history.operations)]
 }
@@ -35,6 +32,7 @@ function passwordsLast(operations: readonly Operation[]): Violation[] {
     ({ deed, outcome }) => (deed === 'sign-up' || deed === 'change-password') && outcome !== 'fail',
   )
   const byPerson = groupBy(settings, ({ person }) => person)
+  const bansOf = groupBy(operations.filter(isOfBan), ({ person }) => person)
   for (const used of operations) {
     if (used.deed !== 'sign-in' || used.status === null || used.status >= 429) continue
     const { password } = used.sent
@@ -48,7 +46,8 @@ function passwordsLast(operations: readonly Operation[]): Violation[] {
       ({ outcome, start, end }) =>
         outcome === 'ok' && start > Math.max(...own.map((one) => one.end)) && end < used.start,
     )
-    if (used.outcome === 'fail' && !mayBeReplaced) {
+    const bans = bansAmong(bansOf.get(used.person) ?? [])
+    if (used.outcome === 'fail' && !mayBeReplaced && isSurelyFree(bans, used)) {
       const what = `the password that ${used.person} was told is set is not good`
       violations.push({ invariant: 'V1', what, operations: [set.id, used.id] })
     }
@@ -58,6 +57,10 @@ function passwordsLast(operations: readonly Operation[]): Violation[] {
     }
   }
   return violations
+}
+
+function isOfBan({ deed }: Operation): boolean {
+  return deed === 'ban' || deed === 'lift-ban'
 }
 
 /** V5 */

@@ -6,6 +6,7 @@ export interface Final {
     id: string
     email: string | null
     isConfirmed: boolean
+    isBanned: boolean
     hasProfile: boolean
     identities: number
   }[]
@@ -58,7 +59,7 @@ export const invariants = {
   V1: 'what was acknowledged is there',
   V2: 'what is good once was taken once',
   V3: 'a refresh token has one child',
-  V4: 'nothing from before a sign-out is good after it',
+  V4: 'nothing from before a sign-out, a ban or an un-enrolment is good after it',
   V5: 'one user for an address, one identity for a subject, nothing by halves',
   V6: 'every session has its sign-in in the log, every refresh its entry',
   V7: 'what was refused was not done',
@@ -113,4 +114,27 @@ export function groupBy<T>(values: readonly T[], keyOf: (value: T) => string | n
 /** A few say as much as all. */
 export function ids(operations: readonly Operation[]): number[] {
   return operations.slice(0, 6).map(({ id }) => id)
+}
+
+/** When a deed may still be done: who got no answer that says yes or no waits for ever. */
+export function lastEffectOf({ outcome, end }: Operation): number {
+  return outcome === 'ok' ? end : Number.POSITIVE_INFINITY
+}
+
+/** From the beginning of a request to its end. */
+export type Span = Pick<Operation, 'start' | 'end'>
+
+/** The one deed that is known to be in force all the while: it was acknowledged before, and none of `against` may be later. */
+export function inForce(
+  deeds: readonly Operation[],
+  against: readonly Operation[],
+  { start, end }: Span,
+): Operation | undefined {
+  const later = against.filter((one) => one.outcome !== 'fail' && one.start < end)
+  return deeds.find(
+    (one) =>
+      one.outcome === 'ok' &&
+      one.end < start &&
+      !later.some((other) => lastEffectOf(other) > one.start),
+  )
 }

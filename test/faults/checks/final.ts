@@ -9,7 +9,8 @@ export async function readFinal(url: string): Promise<Final> {
   try {
     return {
       users: await all(`
-        select u.id, u.email, u.email_confirmed_at is not null as "isConfirmed", p.user_id is not null as "hasProfile",
+        select u.id, u.email, u.email_confirmed_at is not null as "isConfirmed", coalesce(u.banned_until > now(), false) as "isBanned",
+          p.user_id is not null as "hasProfile",
           (select count(*)::int from auth.identities i where i.user_id = u.id) as identities
         from auth.users u left join idp.profiles p on p.user_id = u.id`),
       identities: (
@@ -53,4 +54,7 @@ const orphans = `
     where t.grant_id is not null and not exists (select from idp.grants g where g.id = t.grant_id)
   union all select 'a verified factor whose session was not raised: ' || f.id from auth.mfa_factors f
     where f.status = 'verified' and exists (select from auth.sessions s where s.user_id = f.user_id)
-      and not exists (select from auth.mfa_challenges c where c.factor_id = f.id)`
+      and not exists (select from auth.mfa_challenges c where c.factor_id = f.id)
+  union all select 'a session that rests upon a factor which is not there: ' || s.id from auth.sessions s
+    where (s.factor_id is not null or s.aal > 'aal1')
+      and not exists (select from auth.mfa_factors f where f.id = s.factor_id and f.status = 'verified')`

@@ -1,5 +1,7 @@
 import { accountsLast, loggedDeeds, mailsAreAsked, refusalsHold, wholeRows } from './accounts.ts'
 import { answersInTime } from './answers.ts'
+import { bansHold } from './bans.ts'
+import { factorsHold, factorsLast } from './factors.ts'
 import type { Check, Facts, Violation } from './facts.ts'
 import { fencesHold, sessionsLast } from './sessions.ts'
 import { countsGrow, oneChild, oneStep, takenOnce } from './tokens.ts'
@@ -11,6 +13,9 @@ const checks: readonly Check[] = [
   oneChild,
   oneStep,
   fencesHold,
+  bansHold,
+  factorsLast,
+  factorsHold,
   wholeRows,
   loggedDeeds,
   refusalsHold,

@@ -1,4 +1,5 @@
 import type { Operation } from '../history.ts'
+import { type Bans, bansAmong, isSurelyFree } from './bans.ts'
 import { type Check, type Facts, groupBy, ids, type Violation } from './facts.ts'
 
 // A session begins with the deed that gave it, and ends with a fence: a sign-out, a new password, a revocation.
@@ -46,6 +47,7 @@ interface Life {
   birth: Operation
   uses: Operation[]
   fences: Operation[]
+  bans: Bans
   /** Somebody raised the person's assurance, or a request of this session's had no answer. */
   isUnsettled: boolean
 }
@@ -58,6 +60,7 @@ function livesOf({ history }: Facts): Life[] {
       operations.filter(({ deed }) => shown.includes(deed)),
       ({ sent }) => sent.session,
     )
+    const bans = bansAmong(operations)
     const seen = new Set<string>()
     for (const birth of operations) {
       const { session } = birth.got
@@ -72,6 +75,7 @@ function livesOf({ history }: Facts): Life[] {
         birth,
         uses: own,
         fences: operations.filter((one) => ends(one, session, birth)),
+        bans,
         isUnsettled:
           own.some(({ deed, outcome }) => deed === 'refresh' && outcome === 'info') ||
           operations.some(
@@ -111,14 +115,15 @@ export const sessionsLast: Check = (facts) => {
   const violations: Violation[] = []
   const living = new Set(facts.final.sessions.map(({ id }) => id))
   const isGate = (session: string) => /^[\da-f-]{36}$/.test(session)
-  for (const { session, birth, uses, fences, isUnsettled } of livesOf(facts)) {
+  for (const { session, birth, uses, fences, bans, isUnsettled } of livesOf(facts)) {
     if (isUnsettled) continue
     const refused = uses.filter(
-      ({ outcome, status, end }) =>
+      ({ outcome, status, start, end }) =>
         outcome === 'fail' &&
         status !== null &&
         status !== 429 &&
-        !fences.some((fence) => fence.start < end),
+        !fences.some((fence) => fence.start < end) &&
+        isSurelyFree(bans, { start, end }),
     )
     if (refused.length > 0) {
       const [{ deed, status, code } = birth] = refused

@@ -17,6 +17,7 @@ export async function close(world: World, people: readonly Person[]): Promise<vo
   async function work() {
     for (let person = queue.pop(); person !== undefined; person = queue.pop()) {
       await show(world, chance, person)
+      await showFactors(world, chance, person)
       if (shown.has(person)) await signIn(world, chance, person)
     }
   }
@@ -25,6 +26,7 @@ export async function close(world: World, people: readonly Person[]): Promise<vo
 
 async function show(world: World, chance: Chance, person: Person): Promise<void> {
   for (const relic of person.relics) {
+    if (relic.kind === 'factor') continue
     await insist<unknown>(world, chance, (node) => {
       if (relic.kind === 'link') return gate.useLink(world, person, node, relic.token)
       const { session, refreshToken } = relic
@@ -37,10 +39,22 @@ async function show(world: World, chance: Chance, person: Person): Promise<void>
     })
   }
   for (const session of person.sessions) {
-    await insist(world, chance, (node) => gate.refresh(world, person, node, session))
+    const done = await insist(world, chance, (node) => gate.refresh(world, person, node, session))
+    if (done.outcome === 'ok') Object.assign(session, done.value)
   }
   for (const family of person.families) {
     await insist(world, chance, (node) => oidc.refreshFamily(world, person, node, family))
+  }
+}
+
+/** The factor that is there is asked for, and those that are gone. */
+async function showFactors(world: World, chance: Chance, person: Person): Promise<void> {
+  const [session] = person.sessions
+  if (session === undefined) return
+  const gone = person.relics.flatMap((relic) => (relic.kind === 'factor' ? [relic.factor] : []))
+  for (const factor of [...gone, ...(person.factor === null ? [] : [person.factor])]) {
+    const asked = { session, factor }
+    await insist(world, chance, (node) => gate.challengeFactor(world, person, node, asked))
   }
 }
 

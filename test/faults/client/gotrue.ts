@@ -1,5 +1,5 @@
 import { TOTP } from 'otpauth'
-import type { GateSession, Person } from './people.ts'
+import type { Factor, GateSession, Person } from './people.ts'
 import type { Request } from './wire.ts'
 import {
   type Answer,
@@ -31,12 +31,12 @@ function post(path: string, body: unknown, bearer?: string): Request {
 function readSession(answer: Answer): ReturnType<Order<GateSession>['read']> {
   const { access_token: accessToken, refresh_token: refreshToken } = jsonOf(answer.text)
   if (typeof accessToken !== 'string' || typeof refreshToken !== 'string') return null
-  const { sub: user, session_id: id } = claimsOf(accessToken)
-  if (user === undefined || id === undefined) return null
+  const { sub: user, session_id: id, aal } = claimsOf(accessToken)
+  if (user === undefined || id === undefined || aal === undefined) return null
   const kind = /^[a-z0-9]{12}$/.test(refreshToken) ? 'row' : 'counted'
   return {
     value: { id, kind, refreshToken, accessToken },
-    got: { user, session: id, kind, ...digests({ child: refreshToken }) },
+    got: { user, session: id, kind, aal, ...digests({ child: refreshToken }) },
   }
 }
 
@@ -189,11 +189,6 @@ export function signOut(
   })
 }
 
-export interface Factor {
-  id: string
-  secret: string
-}
-
 export function enrolFactor(
   world: World,
   person: Person,
@@ -207,7 +202,7 @@ export function enrolFactor(
     read({ text }) {
       const { id, totp } = jsonOf(text) as { id?: string; totp?: { secret?: string } }
       if (id === undefined || totp?.secret === undefined) return null
-      return { value: { id, secret: totp.secret }, got: { factor: id } }
+      return { value: { id, secret: totp.secret, shownStep: 0 }, got: { factor: id } }
     },
   })
 }
@@ -219,7 +214,8 @@ export function challengeFactor(
   { session, factor }: { session: GateSession; factor: Factor },
 ): Asked<string> {
   return perform(world, {
-    ...{ deed: 'challenge-factor', person, node, sent: { factor: factor.id } },
+    ...{ deed: 'challenge-factor', person, node },
+    sent: { factor: factor.id, session: session.id },
     request: post(`/factors/${factor.id}/challenge`, {}, session.accessToken),
     read({ text }) {
       const { id } = jsonOf(text)
@@ -228,14 +224,24 @@ export function challengeFactor(
   })
 }
 
-/** With the code that an app would show now. */
+/** The code that an app shows, of a step that was not shown yet; null where it has to wait for the next one. */
+export function nextCode(factor: Factor): string | null {
+  const period = 30
+  const now = Math.floor(Date.now() / 1000 / period)
+  const step = Math.max(now, factor.shownStep + 1)
+  // One step early is as good as in time.
+  if (step > now + 1) return null
+  factor.shownStep = step
+  return new TOTP({ secret: factor.secret, period }).generate({ timestamp: step * period * 1000 })
+}
+
 export function verifyFactor(
   world: World,
   person: Person,
   node: number,
-  { session, factor, challenge }: { session: GateSession; factor: Factor; challenge: string },
+  proof: { session: GateSession; factor: Factor; challenge: string; code: string },
 ): Asked<GateSession> {
-  const code = new TOTP({ secret: factor.secret }).generate()
+  const { session, factor, challenge, code } = proof
   return perform(world, {
     ...{ deed: 'verify-factor', person, node },
     sent: { factor: factor.id, session: session.id, ...digests({ once: `${challenge} ${code}` }) },
@@ -245,5 +251,51 @@ export function verifyFactor(
       session.accessToken,
     ),
     read: readSession,
+  })
+}
+
+export function unenrolFactor(
+  world: World,
+  person: Person,
+  node: number,
+  { session, factor }: { session: GateSession; factor: Factor },
+): Asked<null> {
+  return perform(world, {
+    ...{ deed: 'unenrol-factor', person, node },
+    sent: { factor: factor.id, session: session.id },
+    request: {
+      method: 'DELETE',
+      path: `/auth/v1/factors/${factor.id}`,
+      headers: { authorization: `Bearer ${session.accessToken}` },
+    },
+    read: ({ text }) => (jsonOf(text).id === factor.id ? done() : null),
+  })
+}
+
+/** An administrator bans a user for longer than any clock of the lab is wrong. */
+export function ban(world: World, person: Person, node: number, user: string): Asked<null> {
+  return sayOfBan(world, person, node, { deed: 'ban', user, duration: '1000h' })
+}
+
+export function liftBan(world: World, person: Person, node: number, user: string): Asked<null> {
+  return sayOfBan(world, person, node, { deed: 'lift-ban', user, duration: 'none' })
+}
+
+function sayOfBan(
+  world: World,
+  person: Person,
+  node: number,
+  order: { deed: 'ban' | 'lift-ban'; user: string; duration: string },
+): Asked<null> {
+  const { deed, user, duration } = order
+  const body = { ban_duration: duration }
+  const { method: _post, ...request } = post(`/admin/users/${user}`, body, world.serviceRoleKey)
+  return perform(world, {
+    ...{ deed, person, node, sent: { user } },
+    request: { method: 'PUT', ...request },
+    read({ text }) {
+      const isBanned = typeof jsonOf(text).banned_until === 'string'
+      return isBanned === (deed === 'ban') ? done() : null
+    },
   })
 }

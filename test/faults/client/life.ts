@@ -1,17 +1,13 @@
+import { beBanned } from './bans.ts'
 import type { Chance } from './chance.ts'
+import { leaveFactor, takeFactor } from './factors.ts'
 import * as gate from './gotrue.ts'
 import * as oidc from './oidc.ts'
 import { type GateSession, loseSessions, newPerson, type Person, remember } from './people.ts'
-import { type Done, insist, type World } from './world.ts'
+import { type Act, atOnce, keepSession, type Living, settle } from './steps.ts'
+import { insist } from './world.ts'
 
 // What people do, one thing after the other; only what is meant as a race goes out at once.
-
-export interface Living {
-  world: World
-  chance: Chance
-}
-
-type Act = (living: Living, person: Person) => Promise<void>
 
 /** How often each is done, by how much it costs: hashing a password takes as long as thirty refreshes. */
 const acts: readonly (readonly [number, Act])[] = [
@@ -29,7 +25,9 @@ const acts: readonly (readonly [number, Act])[] = [
   [10, signOutEverywhere],
   [4, signInByPassword],
   [3, takePassword],
-  [6, takeFactor],
+  [15, takeFactor],
+  [30, leaveFactor],
+  [10, beBanned],
 ]
 const allWeights = acts.reduce((sum, [weight]) => sum + weight, 0)
 
@@ -48,7 +46,8 @@ export async function live({ world, chance }: Living, name: string): Promise<Per
     }
     const person = chance.among(here)
     if (person === undefined) continue
-    if (person.sessions.length === 0) {
+    if (person.isBanned) here.splice(here.indexOf(person), 1)
+    else if (person.sessions.length === 0) {
       // Without an address there is no way back.
       if (person.email === null) here.splice(here.indexOf(person), 1)
       else await signInByLink({ world, chance }, person)
@@ -111,24 +110,6 @@ async function verifyByMail(
   return both.some((done) => keepSession(person, done))
 }
 
-function keepSession(person: Person, done: Done<GateSession>): boolean {
-  if (done.outcome !== 'ok') return false
-  person.sessions.push(done.value)
-  if (person.sessions.length > 4) person.sessions.shift()
-  return true
-}
-
-/** Once at a node, or at two different nodes in the same moment. */
-function atOnce<T>(
-  { world, chance }: Living,
-  isTwice: boolean,
-  attempt: (node: number) => Promise<Done<T>>,
-): Promise<Done<T>[]> {
-  const first = world.pick(chance)
-  const second = world.pick(chance, first)
-  return Promise.all((isTwice ? [first, second] : [first]).map(attempt))
-}
-
 async function refreshOne({ world, chance }: Living, person: Person): Promise<void> {
   const session = chance.among(person.sessions)
   if (session === undefined) return
@@ -149,19 +130,6 @@ async function refreshSame(living: Living, person: Person, session: GateSession)
   const { world, chance } = living
   const done = await insist(world, chance, (node) => gate.refresh(world, person, node, session))
   settle(person, session, [done])
-}
-
-/** Goes on with what was given; a session that was refused is not asked again. */
-function settle(person: Person, session: GateSession, all: readonly Done<GateSession>[]): void {
-  for (const done of all) {
-    if (done.outcome !== 'ok') continue
-    session.refreshToken = done.value.refreshToken
-    session.accessToken = done.value.accessToken
-    return
-  }
-  if (all.some((done) => done.outcome === 'fail' && !done.mayRetry)) {
-    person.sessions = person.sessions.filter((one) => one !== session)
-  }
 }
 
 async function showOne({ world, chance }: Living, person: Person): Promise<void> {
@@ -232,28 +200,6 @@ async function signOutEverywhere(living: Living, person: Person): Promise<void> 
   loseSessions(person)
   if (done.outcome !== 'ok') return
   for (const one of before) await gate.refresh(world, person, world.pick(chance), one)
-}
-
-/** Enrolled, and shown at two nodes at once: it counts once. Other sessions end with it. */
-async function takeFactor(living: Living, person: Person): Promise<void> {
-  const { world, chance } = living
-  const session = chance.among(person.sessions)
-  if (session === undefined || person.hasFactor || person.browser !== null || person.email === null)
-    return
-  person.hasFactor = true
-  const enrolled = await gate.enrolFactor(world, person, world.pick(chance), session)
-  if (enrolled.outcome !== 'ok') return
-  const factor = enrolled.value
-  const asked = await insist(world, chance, (node) =>
-    gate.challengeFactor(world, person, node, { session, factor }),
-  )
-  if (asked.outcome !== 'ok') return
-  const challenge = asked.value
-  person.sessions = []
-  const both = await atOnce(living, true, (node) =>
-    gate.verifyFactor(world, person, node, { session, factor, challenge }),
-  )
-  for (const done of both) keepSession(person, done)
 }
 
 /** A browser that is signed in; whoever has none, and a password, signs in first. */

@@ -22,11 +22,20 @@ export interface Family {
   accessToken: string
 }
 
+/** An authenticator app. */
+export interface Factor {
+  id: string
+  secret: string
+  /** The last step of thirty seconds whose code was shown: no earlier one, and not this, is good again. */
+  shownStep: number
+}
+
 /** Something that is over, to be tried once more at the end. */
 export type Relic =
   | { kind: 'refresh'; session: string; refreshToken: string }
   | { kind: 'family'; session: string; refreshToken: string }
   | { kind: 'link'; token: string }
+  | { kind: 'factor'; factor: Factor }
 
 export interface Person {
   name: string
@@ -38,7 +47,12 @@ export interface Person {
   sessions: GateSession[]
   browser: Browser | null
   families: Family[]
+  /** Whether one was begun that nobody knows to be gone: the pages would ask for it. */
   hasFactor: boolean
+  /** The one that was acknowledged. */
+  factor: Factor | null
+  /** Whether they were, or may have been, banned and nobody was told that it is over. */
+  isBanned: boolean
   relics: Relic[]
 }
 
@@ -54,6 +68,8 @@ export function newPerson(name: string, chance: Chance, email: string | null): P
     browser: null,
     families: [],
     hasFactor: false,
+    factor: null,
+    isBanned: false,
     relics: [],
   }
 }

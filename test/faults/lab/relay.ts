@@ -59,6 +59,9 @@ export function startRelay(): Relay {
       order({ kind: 'open', way: { ...way, state: { target, ...calm } } }),
     set: (name, state) => order({ kind: 'set', name, state }),
     cut: (name) => order({ kind: 'cut', name }),
-    close: () => child.disconnect(),
+    close() {
+      // It may have ended by itself, and the reason is to be read, not this.
+      if (child.connected) child.disconnect()
+    },
   }
 }
