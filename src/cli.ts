@@ -12,6 +12,7 @@ enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/sekisho', impor
 const servers = () => import('./cli/serve.ts')
 const commands = () => import('./cli/commands.ts')
 const keys = () => import('./cli/keys.ts')
+const tokens = () => import('./cli/tokens.ts')
 const databases = () => import('./cli/db.ts')
 
 const program = new Command('sekisho')
@@ -125,6 +126,25 @@ common(user.command('get <who>'))
 common(user.command('delete <who>'))
   .description('delete a user with every session, identity and grant')
   .action(async (who, options) => (await commands()).deleteUser(who, options))
+
+const token = program
+  .command('token')
+  .description("users' own tokens, which applications that may exchange for access tokens")
+common(token.command('create'))
+  .description('make a personal access token; it is shown this once')
+  .requiredOption('--user <who>', 'whose: id, e-mail address, user name or phone number')
+  .requiredOption('--name <name>', 'what the user knows it by; unique among theirs')
+  .option('--expires <time>', 'until when: 2030-12-31, or 2030-12-31T08:00:00Z (never)')
+  .action(async (options) => (await tokens()).createToken(options))
+common(token.command('list'))
+  .description("list a user's tokens: names and times")
+  .requiredOption('--user <who>', 'whose')
+  .action(async (options) => (await tokens()).listTokens(options))
+common(token.command('delete'))
+  .description('take a token back: nobody can exchange it any more')
+  .requiredOption('--user <who>', 'whose')
+  .requiredOption('--name <name>', 'which')
+  .action(async (options) => (await tokens()).deleteToken(options))
 
 common(program.command('apply <file>'))
   .description(

@@ -111,6 +111,9 @@ function sentenceOf({ code, details }: Fault): string {
   if (code === 'not_found' && 'key' in details) {
     return `There is no such key, or it is the one that signs: ${details.key}.`
   }
+  if (code === 'not_found' && 'token' in details) {
+    return `This user has no token of the name ${details.token}.`
+  }
   const { issues, ...rest } = details
   const lines = Array.isArray(issues) ? issues.map(issueLine) : []
   const facts = Object.entries(rest).map(([name, value]) => `  ${name}: ${value}`)

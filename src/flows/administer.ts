@@ -12,6 +12,7 @@ import {
 import { newApplication } from '../model/application-input.ts'
 import { listApplicationSecrets } from '../model/application-secret.ts'
 import { type Key, listKeys } from '../model/key.ts'
+import type { PersonalAccessToken } from '../model/subject-token.ts'
 import { listUsers, type User } from '../model/user.ts'
 import { isBanned } from './admit.ts'
 import { issueApiKeys, publishedKeys } from './api-keys.ts'
@@ -20,6 +21,12 @@ import { importAuthjs, importBatch } from './import-authjs.ts'
 import { announceKeys, dropKey, replaceKeys } from './keys.ts'
 import { createPerson, deletePerson, findPerson, person } from './people.ts'
 import { profileOf } from './person-profile.ts'
+import {
+  createPersonalToken,
+  deletePersonalToken,
+  listPersonalTokens,
+  newPersonalToken,
+} from './personal-tokens.ts'
 
 const keyChoice = z.strictObject({
   purpose: z.enum(['oidc', 'gotrue']),
@@ -97,6 +104,21 @@ const commands = {
     return { id: user.id, deleted: true }
   }),
 
+  'token.create': command(newPersonalToken, async (ctx, input) => {
+    const { value, ...token } = await createPersonalToken(ctx, input)
+    return { ...tokenJson(token), value }
+  }),
+  'token.list': command(z.strictObject({ who: z.string() }), async (ctx, { who }) =>
+    (await listPersonalTokens(ctx, who)).map(tokenJson),
+  ),
+  'token.delete': command(
+    z.strictObject({ who: z.string(), name: z.string() }),
+    async (ctx, { who, name }) => {
+      await deletePersonalToken(ctx, who, name)
+      return { name, deleted: true }
+    },
+  ),
+
   apply: command(z.unknown(), (ctx, input) => applyDeclaration(ctx, input)),
 
   'import.authjs': command(importBatch, importAuthjs),
@@ -154,6 +176,18 @@ function keyJson({ id, purpose, algorithm, state, createdAt, expiresAt }: Key) {
 function applicationJson(application: Application) {
   const { createdAt, updatedAt: _notShown, ...rest } = application
   return { ...rest, createdAt: createdAt.getTime() }
+}
+
+function tokenJson({
+  userId,
+  name,
+  createdAt,
+  expiresAt,
+}: PersonalAccessToken & { userId: string }) {
+  return {
+    ...{ userId, name, createdAt: createdAt.getTime() },
+    expiresAt: expiresAt?.getTime() ?? null,
+  }
 }
 
 /** A user as the Management API shows one; never the password's hash. */

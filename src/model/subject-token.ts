@@ -2,6 +2,7 @@ import type { Tx } from '../base/context.ts'
 import { sha256 } from '../base/crypto.ts'
 import { Fault } from '../base/fault.ts'
 import { sql } from '../base/sql.ts'
+import { isForeignKeyViolation } from '../base/sql-error.ts'
 import { sqlAfter, sqlNow } from './clock.ts'
 import { recordingOf } from './event.ts'
 
@@ -49,23 +50,40 @@ export async function spendSubjectToken(ctx: Tx, value: string): Promise<Imperso
   return row === undefined ? null : { userId: row.user_id, context: row.context }
 }
 
-/** Keeps a user's own token, for a program of theirs. Throws `conflict` where they have one of this name. */
+/** What a user sees of a token of theirs. */
+export interface PersonalAccessToken {
+  /** Unique among the user's. */
+  name: string
+  createdAt: Date
+  /** Null for one that lasts. */
+  expiresAt: Date | null
+}
+
+/**
+ * Keeps a user's own token, for a program of theirs, and returns it. Throws `conflict` where they have one of this name,
+ * and `user_not_found`.
+ */
 export async function createPersonalAccessToken(
   ctx: Tx,
   asked: { userId: string; name: string; expiresAt: Date | null },
-): Promise<string> {
+): Promise<PersonalAccessToken & { value: string }> {
   const value = `pat_${ctx.random.token()}`
   const { userId, name, expiresAt } = asked
-  const { rows } = await sql`
+  const { rows } = await sql<{ created_at: Date }>`
     with made as (
       insert into idp.personal_access_tokens (user_id, name, hash, created_at, expires_at)
       values (${userId}, ${name}, ${sha256(value)}, ${sqlNow(ctx)}, ${expiresAt}::timestamptz)
       on conflict (user_id, name) do nothing
-      returning user_id, null::uuid as session_id, null::text as application_id),
+      returning user_id, null::uuid as session_id, null::text as application_id, created_at),
     ${recordingOf(ctx, 'personal-access-token.created', 'made')}
-    select 1 from made`.execute(ctx.db)
-  if (rows.length === 0) throw new Fault('conflict', { field: 'name', name })
-  return value
+    select created_at from made`
+    .execute(ctx.db)
+    .catch((error: unknown) => {
+      throw isForeignKeyViolation(error) ? new Fault('user_not_found') : error
+    })
+  const [row] = rows
+  if (row === undefined) throw new Fault('conflict', { field: 'name', name })
+  return { name, createdAt: row.created_at, expiresAt, value }
 }
 
 /** For whom a personal access token stands; null when it has expired or is none. */
@@ -78,12 +96,12 @@ export async function findPersonalAccessToken(ctx: Tx, value: string): Promise<S
   return rows[0] === undefined ? null : { userId: rows[0].user_id }
 }
 
-/** What a user sees of their tokens; the tokens themselves are not kept. */
+/** The tokens themselves are not kept, only their hashes. */
 export async function listPersonalAccessTokens(
   ctx: Tx,
   userId: string,
-): Promise<{ name: string; createdAt: Date; expiresAt: Date | null }[]> {
-  const { rows } = await sql<{ name: string; createdAt: Date; expiresAt: Date | null }>`
+): Promise<PersonalAccessToken[]> {
+  const { rows } = await sql<PersonalAccessToken>`
     select name, created_at as "createdAt", expires_at as "expiresAt" from idp.personal_access_tokens
     where user_id = ${userId} order by created_at, name`.execute(ctx.db)
   return rows

@@ -96,7 +96,7 @@ describe('a mapping', () => {
     })
     const bare = await ask({ subject_token: await subjectFor(at) })
     expect(bare).toMatchObject({ by: exchangeGrant })
-    const personal = await createPersonalAccessToken(at.scene.ctx, {
+    const { value: personal } = await createPersonalAccessToken(at.scene.ctx, {
       ...{ userId: at.ann.user.id, name: 'program', expiresAt: null },
     })
     const others = [

@@ -108,7 +108,7 @@ test('oauth4webapi: a device hears that it has to wait, that it came too soon, a
   await answer(browser, new URL(issuer).origin, waiting.user_code, 'deny')
   await expect(poll()).rejects.toMatchObject({ error: 'access_denied' })
 
-  const subject_token = await createPersonalAccessToken(at.scene.ctx, {
+  const { value: subject_token } = await createPersonalAccessToken(at.scene.ctx, {
     ...{ userId: user.id, name: 'laptop', expiresAt: null },
   })
   const tokens = await oauth.processGenericTokenEndpointResponse(

@@ -9,6 +9,7 @@ import {
   deletePersonalAccessToken,
   listPersonalAccessTokens,
 } from '../../src/model/subject-token.ts'
+import { updateUser } from '../../src/model/user.ts'
 import { authority, bills, machineTokens, things } from './oidc-authority.ts'
 import { claimsOf, tokensFor, verdict } from './oidc-client.ts'
 import { exchange, exchanged, personalType, stage, subjectFor } from './oidc-exchanges.ts'
@@ -86,7 +87,7 @@ test('a personal access token is exchanged until it expires or goes', async () =
   const at = await stage()
   const { ctx } = at.scene
   const userId = at.ann.user.id
-  const subject_token = await createPersonalAccessToken(ctx, {
+  const { value: subject_token } = await createPersonalAccessToken(ctx, {
     ...{ userId, name: 'laptop', expiresAt: null },
   })
   const again = { userId, name: 'laptop', expiresAt: null }
@@ -99,7 +100,7 @@ test('a personal access token is exchanged until it expires or goes', async () =
   // One kind of token is not taken for another.
   const mistaken = await exchange(at, { subject_token })
   expect(await verdict(mistaken)).toBe('400 invalid_request')
-  const brief = await createPersonalAccessToken(ctx, {
+  const { value: brief } = await createPersonalAccessToken(ctx, {
     ...{ userId, name: 'brief', expiresAt: new Date(ctx.now().getTime() + 1 * minute) },
   })
   expect((await exchange(at, { ...fields, subject_token: brief })).status).toBe(200)
@@ -110,6 +111,10 @@ test('a personal access token is exchanged until it expires or goes', async () =
     'brief',
     'laptop',
   ])
+  await updateUser(ctx, userId, { bannedUntil: new Date(ctx.now().getTime() + 1 * minute) })
+  expect(await verdict(await exchange(at, fields))).toBe('400 invalid_request')
+  await updateUser(ctx, userId, { bannedUntil: null })
+  expect((await exchange(at, fields)).status).toBe(200)
   expect(await deletePersonalAccessToken(ctx, userId, 'laptop')).toBe(true)
   expect(await verdict(await exchange(at, fields))).toBe('400 invalid_request')
   expect(await at.scene.events()).toEqual(

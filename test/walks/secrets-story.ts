@@ -1,6 +1,6 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { TOTP } from 'otpauth'
-import { createPersonalAccessToken } from '../../src/model/subject-token.ts'
+import { runCommand } from '../../src/flows/administer.ts'
 import {
   companyKey,
   entityId,
@@ -468,13 +468,13 @@ export async function walk(place: Place, setting: Setting, secrets: Secrets): Pr
     await ask('/oidc/register', { bearer: `${initial}x`, body: {} })
 
     const personal = await within(place, (ctx) =>
-      createPersonalAccessToken(ctx, { userId: made.id, name: 'program', expiresAt: null }),
+      runCommand(ctx, 'token.create', { who: made.id, name: 'program' }),
     )
     await ask('/oidc/token', {
       headers: basic(shop.secret),
       body: form({
         grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
-        subject_token: secrets.keep('personal access token', personal),
+        subject_token: secrets.keep('personal access token', personal.value),
         subject_token_type: 'urn:logto:token-type:personal_access_token',
       }),
     })
