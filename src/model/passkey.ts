@@ -3,7 +3,7 @@ import { sql } from '../base/sql.ts'
 import { sqlNow } from './clock.ts'
 import { type AuditActor, record } from './event.ts'
 import { methodOf } from './factor.ts'
-import { auditActorOf, type User } from './user.ts'
+import { auditActorOf, lockUser, type User } from './user.ts'
 import { isUuid } from './uuid.ts'
 
 /** A factor that a user holds in a device or a password manager: a row of `auth.webauthn_credentials`. */
@@ -149,9 +149,9 @@ export async function deletePasskeyByAdmin(
   return true
 }
 
-/** Sessions that rest upon it fall back. */
+/** Sessions that rest upon it fall back; also one that is just being raised by it, for which this waits. */
 async function deleteRow(ctx: Tx, user: User, id: string): Promise<boolean> {
-  if (!isUuid(id)) return false
+  if (!isUuid(id) || !(await lockUser(ctx, user.id))) return false
   const { rows } = await sql`
     with gone as (
       delete from auth.webauthn_credentials where id = ${id} and user_id = ${user.id} returning id),

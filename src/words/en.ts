@@ -119,7 +119,7 @@ export const en = {
     useApp: 'Use my authenticator app',
     useNamed: 'Use {name}',
     usePhone: 'Use my phone that ends in {digits}',
-    key: 'Use your security key or passkey: have it at hand, then go on.',
+    key: 'Have your security key or passkey at hand, then continue.',
     askKey: 'Continue with my key',
     useKey: 'Use my security key or passkey',
     keyFailed: 'No key was used. Try again, or choose another way.',

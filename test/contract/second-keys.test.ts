@@ -291,7 +291,7 @@ describe('a passkey of the account', () => {
     expect((await assuranceOf(held)).aal).toBe('aal2')
   })
 
-  test('is added and removed by nobody who has a second factor and did not show it (C18)', async () => {
+  test('is added and removed by nobody who has a second factor and did not show it (C18, O1)', async () => {
     const first = await stage({})
     const app = await enrolApp(first)
     const id = await keepPasskey(first, softwareKey())
