@@ -9,8 +9,6 @@ import { cutLog, type Dead, deleteBatch, type Pace, type Step, walkOn } from './
 interface Indexed extends Dead {
   /** The indexed column by which the dead stand together; null for a table that stays small. */
   by: string | null
-  /** How many go in the first statement, where each is dear. */
-  first?: number
 }
 
 function olderThan(table: string, by: string, age: number, more?: RawBuilder<unknown>): Indexed {
@@ -52,16 +50,16 @@ const dead: readonly Indexed[] = [
   olderThan('auth.oauth_client_states', 'created_at', 1 * day),
   olderThan('auth.saml_relay_states', 'created_at', 1 * day),
   // For each that goes, Postgres reads all of GoTrue's relay states: their reference to it has no index.
-  { ...olderThan('auth.flow_state', 'created_at', 1 * day), first: 1 },
+  olderThan('auth.flow_state', 'created_at', 1 * day),
   // Ended by its date.
   olderThan('auth.sessions', 'not_after', 3 * day),
 ]
 
 /** The same where GoTrue's tables have no index that would find it: a round passes so many pages of each. */
-const scattered: readonly (Dead & { first?: number; pages: number })[] = [
+const scattered: readonly (Dead & { pages: number })[] = [
   {
     // For each that goes, Postgres reads all challenges: their reference to it has no index.
-    ...{ table: 'auth.mfa_factors', pages: 6400, first: 1 },
+    ...{ table: 'auth.mfa_factors', pages: 6400 },
     isDead: (ctx) => sql`row.status = 'unverified' and row.updated_at < ${sqlAfter(ctx, -1 * day)}`,
   },
   {
@@ -96,21 +94,18 @@ function logs({ config }: Tx): Sort[] {
   ]
 }
 
-const endless = Number.POSITIVE_INFINITY
-
 interface Sort {
   table: string
-  pace: Pace
   /** How many a round passes at most. */
   pages: number
   step(ctx: Tx, pace: Pace): Promise<Step>
 }
 
 function sortOf(
-  { table, first = 100, pages = endless }: { table: string; first?: number; pages?: number },
+  { table, pages = Number.POSITIVE_INFINITY }: { table: string; pages?: number },
   step: Sort['step'],
 ): Sort {
-  return { table, pages, pace: { rows: first, pages: 8 }, step }
+  return { table, pages, step }
 }
 
 function sortsOf(ctx: Tx): Sort[] {
@@ -145,10 +140,10 @@ export async function deleteExpired(
   for (const sort of sortsOf(ctx)) {
     const { table, step } = sort
     const began = ctx.now().getTime()
-    let { pace } = sort
+    let pace: Pace = { rows: 1, pages: 1 }
     let passed = 0
-    let hasMore = true
-    while (hasMore && passed < sort.pages && ctx.now().getTime() - began < longest) {
+    let endedBy: Step['endedBy'] = 'rows'
+    while (endedBy !== null && passed < sort.pages && ctx.now().getTime() - began < longest) {
       const done = await inTransaction(async (ctx) => {
         if (!(await isOurTurn(ctx))) return null
         const began = ctx.now().getTime()
@@ -158,30 +153,26 @@ export async function deleteExpired(
       if (done === null) return tidied
       tidied[table] = (tidied[table] ?? 0) + done.gone
       passed += done.pages
-      hasMore = done.hasMore
+      endedBy = done.endedBy
       pace = paceAfter(pace, done)
     }
   }
   return tidied
 }
 
-const most: Pace = { rows: 1000, pages: 64 }
+const most: Pace = { rows: 1000, pages: 32 }
 
 /**
- * A step is to take a tenth of a second at most, whatever the disk, the table and what refers to it: a slow one is followed
- * by less, a quick one that had all its rows or pages by more of these.
+ * Whatever the disk, the table and what refers to it, a step is to take a twentieth of a second: a slow one is followed by
+ * less, a quick one by more of what ended it.
  */
-function paceAfter(pace: Pace, { gone, milliseconds }: Done): Pace {
-  if (milliseconds > 100) {
-    const share = 100 / milliseconds
-    const less = (count: number) => Math.max(1, Math.floor(count * share))
+function paceAfter(pace: Pace, { endedBy, milliseconds }: Done): Pace {
+  if (milliseconds > 50) {
+    const less = (count: number) => Math.max(1, Math.floor((count * 50) / milliseconds))
     return { rows: less(pace.rows), pages: less(pace.pages) }
   }
-  if (milliseconds > 50) return pace
-  const isFull = gone >= pace.rows
-  return isFull
-    ? { ...pace, rows: Math.min(most.rows, pace.rows * 2) }
-    : { ...pace, pages: Math.min(most.pages, pace.pages * 2) }
+  if (milliseconds > 25 || endedBy === null) return pace
+  return { ...pace, [endedBy]: Math.min(most[endedBy], pace[endedBy] * 2) }
 }
 
 /** Where many nodes run, one of them tidies at a time. The end of the transaction gives the lock back. */

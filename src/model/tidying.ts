@@ -15,11 +15,11 @@ export interface Pace {
   pages: number
 }
 
-/** How many rows went, how many pages were passed, and whether there may be more. */
+/** How many rows went, how many pages were passed, and what of its pace ended it; null where nothing is left. */
 export interface Step {
   gone: number
   pages: number
-  hasMore: boolean
+  endedBy: keyof Pace | null
 }
 
 /** The oldest first by an index, which gives them without looking at what is alive; null for a table that stays small. */
@@ -36,7 +36,7 @@ export async function deleteBatch(
       returning 1)
     select count(*)::int as count from gone`.execute(ctx.db)
   const gone = rows[0]?.count ?? 0
-  return { gone, pages: 0, hasMore: gone >= pace.rows }
+  return { gone, pages: 0, endedBy: gone < pace.rows ? null : 'rows' }
 }
 
 /**
@@ -55,16 +55,17 @@ export async function walkOn(ctx: Tx, { table, isDead }: Dead, pace: Pace): Prom
     with found as (
       select row.ctid as place from ${sql.table(table)} as row
       where row.ctid >= ${`(${place},0)`}::tid and row.ctid < ${`(${edge},0)`}::tid and ${isDead(ctx)}
-      order by row.ctid limit ${pace.rows} for update skip locked),
+      limit ${pace.rows} for update skip locked),
     gone as (delete from ${sql.table(table)} where ctid = any (array(select place from found)))
     select count(*)::int as gone, coalesce((max(place)::text::point)[0], 0) as last from found`.execute(
     ctx.db,
   )
   const { gone = 0, last = 0 } = rows[0] ?? {}
   // The page of the last may hold more.
-  const stop = gone < pace.rows ? edge : last
-  await keepPlace(ctx, table, stop < end ? stop : 0)
-  return { gone, pages: stop - place, hasMore: stop < end }
+  const [stop, endedBy] = gone < pace.rows ? ([edge, 'pages'] as const) : ([last, 'rows'] as const)
+  const isAtEnd = stop >= end
+  await keepPlace(ctx, table, isAtEnd ? 0 : stop)
+  return { gone, pages: stop - place, endedBy: isAtEnd ? null : endedBy }
 }
 
 /**
@@ -76,19 +77,21 @@ export async function cutLog(
   { table, isDead, isKept }: Dead & { isKept: RawBuilder<unknown> },
   pace: Pace,
 ): Promise<Step> {
+  // Enough to see beyond some that bear the date of a clock that was wrong; those behind them go all the same.
+  const limit = Math.max(100, pace.rows)
   const { rows } = await sql<{ gone: number; seen: number; last: string; wanted: string | null }>`
     with seen as (
       select row.id, ${isDead(ctx)} as is_dead, ${isKept} as is_kept from ${sql.table(table)} as row
       where row.id > coalesce((select place from idp.walks where name = ${table}), 0)
-      order by row.id limit ${pace.rows}),
+      order by row.id limit ${limit}),
     gone as (
       delete from ${sql.table(table)} where id = any (array(select id from seen where is_dead and not is_kept)) returning 1)
     select (select count(*)::int from gone) as gone, count(*)::int as seen, coalesce(max(id), 0)::text as last,
       (min(id) filter (where not is_dead) - 1)::text as wanted from seen`.execute(ctx.db)
   const { gone = 0, seen = 0, last = '0', wanted = null } = rows[0] ?? {}
   if (seen > 0) await keepPlace(ctx, table, wanted ?? last)
-  // One may bear the date of a clock that was wrong: those behind it go all the same.
-  return { gone, pages: 0, hasMore: wanted === null ? seen === pace.rows : gone > 0 }
+  const hasMore = wanted === null ? seen === limit : gone > 0
+  return { gone, pages: 0, endedBy: hasMore ? 'rows' : null }
 }
 
 async function keepPlace(ctx: Tx, name: string, place: number | string): Promise<void> {

@@ -60,7 +60,10 @@ function worldOf(database: OpenDatabase): World {
     ...database,
     ...{ url: place.url, queries: () => [], clear: async () => {} },
   }
-  const scene = worldOn(asTest, { ...everything, GOTRUE_SAML_ENABLED: 'false' })
+  const scene = worldOn(asTest, {
+    ...{ ...everything, GOTRUE_SAML_ENABLED: 'false' },
+    ...{ SEKISHO_EVENTS_RETENTION_DAYS: '60', SEKISHO_AUDIT_LOG_RETENTION_DAYS: '60' },
+  })
   // Two worlds on one database must not draw the same ids.
   return { ...scene, ctx: { ...scene.ctx, random: systemRandom } }
 }

