@@ -13,7 +13,14 @@ import {
   toGranted,
 } from './grant.ts'
 import { type HolderRow, holdersSql } from './holder.ts'
-import { boundBy, type Issue, type Issued, type Redeeming, rightsOfGrant } from './issue.ts'
+import {
+  boundBy,
+  type Issue,
+  type Issued,
+  isAllowed,
+  type Redeeming,
+  rightsOfGrant,
+} from './issue.ts'
 import { readMarked, writeMarked } from './marked.ts'
 import { writeRefreshValue } from './refresh-value.ts'
 import { type Grounds, type TargetProblem, targetProblem, tellsRights } from './rights.ts'
@@ -185,9 +192,3 @@ const groundsOf = (code: Payload): Grounds => ({
   scope: scopeOf(code),
   userId: sql.ref('u.id'),
 })
-
-/** Somebody else's application gets nothing for what its user has taken back since. */
-function isAllowed({ isThirdParty, applicationId }: Issue) {
-  if (!isThirdParty) return sql`true`
-  return sql`exists (select from idp.consents c where c.user_id = u.id and c.application_id = ${applicationId})`
-}

@@ -5,13 +5,21 @@ import { sqlAfter, sqlNow } from './clock.ts'
 import { recordingOf } from './event.ts'
 import { type GrantedRow, grantedColumns, isLive, toGranted } from './grant.ts'
 import { type HolderRow, holdersSql } from './holder.ts'
-import { boundBy, type Issue, type Issued, type Redeeming, rightsOfGrant } from './issue.ts'
+import {
+  boundBy,
+  type Issue,
+  type Issued,
+  isAllowed,
+  type Redeeming,
+  rightsOfGrant,
+} from './issue.ts'
 import { writeRefreshValue } from './refresh-value.ts'
 import { type TargetProblem, targetProblem, tellsRights } from './rights.ts'
 
 /**
  * Spends a device's code, when its user allowed it, in one statement: of many who come at once, one gets it. Null when it
- * is unknown, spent, expired, of another application, or its key is not the one that was proved, or its grant has ended.
+ * is unknown, spent, expired, of another application, or its key is not the one that was proved, its grant has ended, or
+ * what its user allowed was taken back.
  */
 export async function redeemDeviceCode(
   ctx: Tx,
@@ -30,7 +38,7 @@ export async function redeemDeviceCode(
         join auth.users u on u.id = g.user_id
       where t.hash = ${sha256(deviceCode)} and t.kind = 'device' and t.application_id = ${issue.applicationId}
         and (t.details->>'jkt' is null or t.details->>'jkt' = ${issue.cnf?.jkt ?? null}::text) and ${isLive(ctx)}
-        and ${targetProblem(issue.target, issue)} is null
+        and ${isAllowed(issue)} and ${targetProblem(issue.target, issue)} is null
       for update of g),
     spent as (
       update idp.tokens t set used_at = ${sqlNow(ctx)} from held

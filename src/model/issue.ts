@@ -58,3 +58,9 @@ export function rightsOfGrant(
 export function boundBy({ bindsRefresh, cnf }: Issue): Partial<Confirmation> {
   return bindsRefresh && cnf !== null ? cnf : {}
 }
+
+/** Somebody else's application gets nothing for what its user `u` has taken back since. */
+export function isAllowed({ isThirdParty, applicationId }: Issue): RawBuilder<boolean> {
+  if (!isThirdParty) return sql<boolean>`true`
+  return sql<boolean>`exists (select from idp.consents c where c.user_id = u.id and c.application_id = ${applicationId})`
+}
