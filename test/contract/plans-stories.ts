@@ -13,14 +13,24 @@ import {
 import { transaction } from '../../src/base/context.ts'
 import { day } from '../../src/base/time.ts'
 import { adapterOver } from '../../src/faces/authjs/adapter.ts'
+import { startInteraction } from '../../src/flows/interaction.ts'
 import { sendDue } from '../../src/flows/outbox.ts'
+import { startKeyStepUp } from '../../src/flows/second-key.ts'
 import { createApplication } from '../../src/model/application.ts'
 import { putDelivery, tellLogoutOf } from '../../src/model/delivery.ts'
+import { listFactorKeys } from '../../src/model/factor-key.ts'
 import { listMemberships } from '../../src/model/membership.ts'
 import { listMembers, saveMember } from '../../src/model/organization.ts'
+import {
+  createPasskey,
+  deletePasskey,
+  listPasskeys,
+  raiseByPasskey,
+} from '../../src/model/passkey.ts'
 import { setUserRoles } from '../../src/model/role.ts'
+import { createSession } from '../../src/model/session.ts'
 import { findPersonalAccessToken, listPersonalAccessTokens } from '../../src/model/subject-token.ts'
-import { findUserByUsername } from '../../src/model/user.ts'
+import { findUser, findUserByUsername } from '../../src/model/user.ts'
 import { challenge, enroll, verify } from './authenticator-app.ts'
 import { pathOf } from './gotrue-world.ts'
 import {
@@ -46,6 +56,7 @@ import {
   signedIn,
   well,
 } from './plans-stage.ts'
+import { newPasskey } from './software-key.ts'
 
 export const supabase: Story[] = [
   {
@@ -288,6 +299,23 @@ export const openid: Story[] = [
       expect([page.status, problemOf(page)]).toEqual([200, null])
       await visitor.submit(page, { password })
       await well(visitor.open('/account/passkeys'))
+    },
+  },
+  {
+    name: 'a key as second factor, which is then taken away',
+    async tell({ scene: { ctx }, next }) {
+      const userId = userIdOf(next((one) => one % 20 === 6))
+      const user = (await findUser(ctx, userId)) ?? expect.fail('Nobody is there.')
+      const session = await createSession(ctx, { userId, method: 'password' })
+      const { id } = await transaction(ctx, (ctx) => createPasskey(ctx, user, newPasskey()))
+      const { interaction } = await startInteraction(ctx, { applicationId: null, browser: null })
+      await startKeyStepUp(ctx, interaction, { user, session })
+      expect((await listFactorKeys(ctx, userId)).size).toBe(0)
+      const passkey = (await listPasskeys(ctx, userId)).find((one) => one.id === id)
+      expect(await raiseByPasskey(ctx, passkey ?? expect.fail('It is kept.'), session.id)).toBe(
+        true,
+      )
+      expect(await transaction(ctx, (ctx) => deletePasskey(ctx, user, id))).toBe(true)
     },
   },
 ]

@@ -1,17 +1,15 @@
-import { randomUUID } from 'node:crypto'
-import { sql } from 'kysely'
 import pg from 'pg'
 import { expect, test } from 'vitest'
 import { transaction } from '../../src/base/context.ts'
 import { openDatabase } from '../../src/db/open.ts'
 import { startInteraction } from '../../src/flows/interaction.ts'
 import { startKeyStepUp, stepUpByKey } from '../../src/flows/second-key.ts'
-import { deletePasskey } from '../../src/model/passkey.ts'
+import { createPasskey, deletePasskey } from '../../src/model/passkey.ts'
 import { createSession } from '../../src/model/session.ts'
 import { createUser } from '../../src/model/user.ts'
 import { world } from '../world.ts'
 import { countWaiting } from './locks.ts'
-import { softwareKey } from './software-key.ts'
+import { newPasskey, softwareKey } from './software-key.ts'
 
 const here = { origin: 'http://localhost:3001', relyingParty: 'localhost' }
 
@@ -24,9 +22,7 @@ test('no session stays raised by a passkey that is taken away in the same moment
   const user = await createUser(ctx, { email: 'ann@example.com', emailVerified: true })
   const session = await createSession(ctx, { userId: user.id, method: 'password' })
   const key = softwareKey()
-  const id = randomUUID()
-  await sql`insert into auth.webauthn_credentials (id, user_id, credential_id, public_key)
-    values (${id}, ${user.id}, ${key.id}, ${key.publicKey})`.execute(ctx.db)
+  const { id } = await transaction(ctx, (ctx) => createPasskey(ctx, user, newPasskey(key)))
   const { interaction } = await startInteraction(ctx, { applicationId: null, browser: null })
   const { challengeId, options } = await startKeyStepUp(ctx, interaction, { user, session })
   const credential = key.answer(String(options.challenge), here)

@@ -2,11 +2,13 @@ import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { Secret, TOTP } from 'otpauth'
 import { describe, expect, test } from 'vitest'
+import { transaction } from '../../src/base/context.ts'
 import { minute } from '../../src/base/time.ts'
 import { enrollFactor } from '../../src/flows/factor.ts'
 import { challengeFactor } from '../../src/flows/factor-challenge.ts'
 import { type Proof, proveFactor } from '../../src/flows/factor-proof.ts'
 import type { Holder } from '../../src/flows/passkey-registration.ts'
+import { createPasskey } from '../../src/model/passkey.ts'
 import { listSessions } from '../../src/model/session.ts'
 import { findUserWithSession } from '../../src/model/user-session.ts'
 import {
@@ -25,7 +27,7 @@ import {
   signIn,
   type Tokens,
 } from './oidc-client.ts'
-import { type SoftwareKey, softwareKey } from './software-key.ts'
+import { newPasskey, type SoftwareKey, softwareKey } from './software-key.ts'
 
 const page = '/sign-in/second-factor'
 const here = { origin: 'http://localhost:3001', relyingParty: 'localhost' }
@@ -87,9 +89,9 @@ async function enrolApp(stage: Stage): Promise<{ id: string; code: () => string 
 }
 
 async function keepPasskey({ at, one }: Stage, key: SoftwareKey): Promise<string> {
-  const id = randomUUID()
-  await sql`insert into auth.webauthn_credentials (id, user_id, credential_id, public_key)
-    values (${id}, ${one.user.id}, ${key.id}, ${key.publicKey})`.execute(at.scene.ctx.db)
+  const { id } = await transaction(at.scene.ctx, (ctx) =>
+    createPasskey(ctx, one.user, newPasskey(key)),
+  )
   return id
 }
 
@@ -315,6 +317,8 @@ describe('a passkey of the account', () => {
     expect(open).toContain('id="passkey"')
     const gone = await browser.send('/account/passkeys', { want: 'remove', passkey: id })
     expect(gone.status).toBe(303)
+    const changed = await browser.send(page, { flow, want: 'cancel' })
+    expect(changed.headers.get('location')).toBe('/account/passkeys')
     const rows = await held.at.scene.ctx.db.selectFrom('auth.webauthn_credentials').execute()
     expect(rows).toEqual([])
   })

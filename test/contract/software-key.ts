@@ -1,4 +1,5 @@
 import { createHash, generateKeyPairSync, randomBytes, sign } from 'node:crypto'
+import type { NewPasskey } from '../../src/model/passkey.ts'
 
 /** A passkey in software: what a device would keep, and what it would answer. */
 export interface SoftwareKey {
@@ -90,6 +91,14 @@ export function softwareKey(): SoftwareKey {
         },
       })
     },
+  }
+}
+
+/** What a server keeps of it. */
+export function newPasskey({ id, publicKey } = softwareKey()): NewPasskey {
+  return {
+    ...{ credentialId: base64url(id), publicKey, counter: 0, transports: [], name: '' },
+    ...{ aaguid: null, attestationType: 'none', isBackupEligible: false, isBackedUp: false },
   }
 }
 
