@@ -269,6 +269,26 @@ test('what a fault explains is no violation', () => {
   expect(check({ history, ...rest })).toEqual([])
 })
 
+test('what was acknowledged while the standby was behind may be lost, and only that', () => {
+  const facts = { ...well(), bounds: { ...well().bounds, mayLose: true } }
+  const { history, final } = facts
+  history.marks.push(mark('inject', 70), mark('heal', 200))
+  const { operations } = history
+  operations.push(
+    did('sign-up', 80, { person: 'bob', sent: { email: 'bob@people.example' } }),
+    did('use-link', 90, { sent: { once: 'link' }, got: { session: other } }),
+    refresh(100, 't2', 't3'),
+    did('use-link', 300, { sent: { once: 'link' } }),
+    refresh(310, 't3', '', { ...refused, code: 'refresh_token_not_found' }),
+  )
+  expect(check(facts)).toEqual([])
+  operations.push(did('use-link', 400, { sent: { once: 'link' } }))
+  expect(check(facts).map(({ invariant }) => invariant)).toEqual(['V2'])
+  operations.pop()
+  final.users.pop()
+  expect(new Set(check(facts).map(({ invariant }) => invariant))).toEqual(new Set(['V1']))
+})
+
 test('a node that was stopped may answer late', () => {
   const { history, ...rest } = well()
   history.marks.push(mark('inject', 70, true), mark('heal', 14_000))

@@ -45,6 +45,8 @@ export interface Bounds {
   mayFail: 'no' | 'refused' | 'yes'
   /** Deeds that the face's own protocol answers with 500 under this fault. */
   may500: readonly Deed[]
+  /** What was acknowledged under the fault may be lost: the standby was behind, as its operator chose. */
+  mayLose?: boolean
 }
 
 export interface Violation {
@@ -97,6 +99,17 @@ export function windowsOf(marks: readonly Mark[], graceMs: number): Window[] {
 export function isWithin({ start, end, node }: Operation, window: Window): boolean {
   if (window.node !== null && node !== null && window.node !== node) return false
   return start <= window.to && end >= window.from
+}
+
+/** What is known for sure: of a deed that may have been lost since, nobody knows whether it was done. */
+export function surviving({ operations, marks }: History): History {
+  const windows = windowsOf(marks, 0)
+  const mayBeLost = (one: Operation) =>
+    one.outcome === 'ok' && windows.some((window) => isWithin(one, window))
+  return {
+    marks,
+    operations: operations.map((one) => (mayBeLost(one) ? { ...one, outcome: 'info' } : one)),
+  }
 }
 
 export function groupBy<T>(values: readonly T[], keyOf: (value: T) => string | null | undefined) {

@@ -47,6 +47,33 @@ export const failover: Fault = {
   },
 }
 
+export const asyncFailover: Fault = {
+  name: 'async-failover',
+  what: 'the standby is some seconds behind, and nobody waits for it; the primary dies by kill -9, and what the standby has not is lost: what is there is whole, and nothing is good twice',
+  rounds: 2,
+  bounds: { graceMs: 15_000, mayLose: true },
+  async disturb({ lab, inject, heal, hold }) {
+    inject()
+    await lab.primary().waitForNobody()
+    await lab.relay.set('replication', { held: 'both' })
+    await hold(2000)
+    const [before] = await lab
+      .primary()
+      .query<{ lsn: string }>('select pg_current_wal_lsn() as lsn')
+    await lab.primary().kill()
+    // What is on the way is lost with it.
+    await lab.relay.cut('replication')
+    await lab.relay.set('replication', { held: 'nothing' })
+    await lab.promoteStandby()
+    const [now] = await lab
+      .primary()
+      .query('select where pg_last_wal_receive_lsn() < $1::pg_lsn', [before?.lsn])
+    if (now === undefined) throw new Error('The standby was not behind: nothing was lost.')
+    heal()
+    await lab.renewStandby()
+  },
+}
+
 export const oldPrimary: Fault = {
   name: 'old-primary',
   what: 'after a failover the old primary comes back, alone and ready to write, and the address of the database leads to it: the nodes refuse it',

@@ -1,5 +1,11 @@
 import type { Fault } from '../run.ts'
-import { failover, killedDatabase, oldPrimary, restartedDatabase } from './database.ts'
+import {
+  asyncFailover,
+  failover,
+  killedDatabase,
+  oldPrimary,
+  restartedDatabase,
+} from './database.ts'
 import { partition, slowNetwork } from './network.ts'
 import { drainedNode, frozenNode, killedNode } from './nodes.ts'
 import { badMail, clockSteps } from './outside.ts'
@@ -33,4 +39,5 @@ export const faults: readonly Fault[] = [
   rollingUpgrade,
   failover,
   oldPrimary,
+  asyncFailover,
 ]

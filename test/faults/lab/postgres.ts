@@ -27,6 +27,8 @@ export interface Postgres {
   promote(): Promise<void>
   /** From its next start on it waits for no standby. */
   standAlone(): void
+  /** From now on it waits for no standby; the one that follows it has everything up to here. */
+  waitForNobody(): Promise<void>
   /** Makes a standby of this one: a copy of `primary`, which it follows by way of `relayPort`. */
   follow(primary: Postgres, relayPort: number): Promise<void>
   query<Row extends object>(text: string, values?: unknown[]): Promise<Row[]>
@@ -150,6 +152,16 @@ export async function describePostgres({ yard, name, below }: PostgresPlace) {
       await query('select pg_promote(true, 60)')
       await query(`alter system set synchronous_standby_names = ''`)
       await query('select pg_reload_conf()')
+    },
+    async waitForNobody() {
+      await query(`alter system set synchronous_standby_names = ''`)
+      await query('select pg_reload_conf()')
+      const [now] = await query<{ lsn: string }>('select pg_current_wal_flush_lsn()::text as lsn')
+      const caughtUp = `
+        select from pg_stat_replication where sync_state = 'async' and flush_lsn >= $1::pg_lsn`
+      await until(async () => ((await query(caughtUp, [now?.lsn])).length > 0 ? true : null), {
+        why: () => `The standby of ${name} does not follow asynchronously.`,
+      })
     },
     standAlone() {
       const file = join(directory, 'postgresql.auto.conf')
