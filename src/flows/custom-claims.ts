@@ -1,7 +1,7 @@
 import type { Context, Tx } from '../base/context.ts'
 import { hmacSha256, seal, secretOf, unseal } from '../base/crypto.ts'
 import { Fault } from '../base/fault.ts'
-import { sameJson } from '../base/json.ts'
+import { isTooDeep, sameJson } from '../base/json.ts'
 import { askOutside } from '../base/outgoing.ts'
 import { second, unixSeconds } from '../base/time.ts'
 import type { Application } from '../model/application.ts'
@@ -143,6 +143,7 @@ async function ask(
 }
 
 function understood(text: string): { denied: boolean; claims: Claims } | null {
+  if (isTooDeep(text)) return null
   try {
     const value: unknown = JSON.parse(text)
     if (!isObject(value)) return null

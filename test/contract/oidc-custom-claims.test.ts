@@ -224,14 +224,15 @@ describe('a hook', () => {
   })
 
   test.each([
-    [500, '{}'],
-    [200, 'not json'],
-    [200, '[]'],
-    [200, '{"claims":[]}'],
-    [302, ''],
+    ['an error', 500, '{}'],
+    ['no JSON', 200, 'not json'],
+    ['an array', 200, '[]'],
+    ['an array of claims', 200, '{"claims":[]}'],
+    ['a redirect', 302, ''],
+    ['endless depth', 200, `{"claims":{"deep":${'['.repeat(9000)}${']'.repeat(9000)}}}`],
   ])(
-    'that fails (%i %s) adds nothing, or refuses where the settings say so',
-    async (status, body) => {
+    'that fails by %s adds nothing, or refuses where the settings say so',
+    async (_, status, body) => {
       const at = await hooked()
       answer = { status, body }
       expect(await thingsToken(at)).toMatchObject({ scope: 'read:things' })
