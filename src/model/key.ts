@@ -5,7 +5,7 @@ import {
   privateKeyOf,
   publicKeyOf,
   type SigningKey,
-  type signatureAlgorithms,
+  signatureAlgorithms,
   type VerifyingKey,
   verifyJwt,
 } from '../base/jwt.ts'
@@ -156,6 +156,7 @@ export async function verifyIssued(
 
 /** What the key set of a face publishes, also before it signs and after; a secret is never among them. */
 export async function publicJwks(ctx: Tx, purpose: KeyPurpose): Promise<Record<string, string>[]> {
+  if (purpose === 'oidc') await makeKeysForStrangers(ctx)
   const configured = purpose === 'gotrue' ? configuredKeys(ctx.config) : null
   const signsIdTokens =
     configured?.signing.algorithm === 'HS256' && ctx.config.gotrue.oauthServerEnabled
@@ -164,6 +165,16 @@ export async function publicJwks(ctx: Tx, purpose: KeyPurpose): Promise<Record<s
       ? (await listKeys(ctx, purpose)).map((key) => key.publicJwk)
       : []
   return [...(configured?.published ?? []), ...own]
+}
+
+/**
+ * Applications that introduce themselves have read the key set before we know of them, and may choose any algorithm that
+ * discovery names: where they may come, a key of each is there.
+ */
+async function makeKeysForStrangers(ctx: Tx): Promise<void> {
+  const { registration, clientDocuments } = ctx.config
+  if (registration === 'off' && !clientDocuments) return
+  for (const algorithm of signatureAlgorithms) await signingKeyFor(ctx, 'oidc', algorithm)
 }
 
 async function readKeys(ctx: Tx, purpose: KeyPurpose): Promise<Key[]> {

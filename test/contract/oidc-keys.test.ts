@@ -111,6 +111,22 @@ describe('an application says what its ID tokens are signed with', () => {
     expect(await algorithms()).toEqual(['ES256', 'ES384', 'EdDSA', 'RS256'])
   })
 
+  test.each([{ SEKISHO_REGISTRATION: 'open' }, { SEKISHO_CLIENT_DOCUMENTS: 'true' }])(
+    'where applications introduce themselves, the key set has a key of every algorithm that discovery names (%o)',
+    async (environment) => {
+      const at = await gate(environment)
+      const read = async <T>(path: string) => (await (await at.ask(path)).json()) as T
+      const { keys } = await read<{ keys: { alg: string; kid: string }[] }>('/oidc/jwks')
+      const named = await read<{ id_token_signing_alg_values_supported: string[] }>(
+        '/oidc/.well-known/openid-configuration',
+      )
+      expect(keys.map(({ alg }) => alg).sort()).toEqual(
+        named.id_token_signing_alg_values_supported.toSorted(),
+      )
+      expect(await read('/oidc/jwks')).toEqual({ keys })
+    },
+  )
+
   test('an algorithm that nobody should use cannot be asked for', async () => {
     const { ctx } = await world()
     for (const algorithm of ['none', 'HS256', 'PS256', '']) {
