@@ -81,7 +81,7 @@ const serverVariables = {
   registrationScopes: list('SEKISHO_REGISTRATION_SCOPES', ['profile', 'email']),
   /** The OpenID Provider's signing keys are replaced after so many days; 0: only by hand. */
   keyRotationDays: integer(['SEKISHO_KEY_ROTATION_DAYS'], 90, { max: 3650 }),
-  /** What is older goes from `idp.events`; 0: nothing ever. */
+  /** Events that are older go (`idp.events`); 0: they stay for ever. */
   eventsRetentionDays: integer(['SEKISHO_EVENTS_RETENTION_DAYS'], 0, { max: 36_500 }),
   /** The same of GoTrue's log, `auth.audit_log_entries`. */
   auditLogRetentionDays: integer(['SEKISHO_AUDIT_LOG_RETENTION_DAYS'], 0, { max: 36_500 }),

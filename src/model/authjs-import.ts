@@ -5,7 +5,7 @@ import { issuerOf, sealedPlace } from './account.ts'
 import type { Authenticator } from './authenticator.ts'
 import { credentialRow } from './authenticator.ts'
 import { sqlAfter, sqlNow } from './clock.ts'
-import { type NewEvent, recordAll } from './event.ts'
+import { importer, type NewEvent, recordAll } from './event.ts'
 import { updateProviders } from './identity.ts'
 import type { Json } from './user.ts'
 import { nilUuid } from './uuid.ts'
@@ -68,11 +68,6 @@ export interface ImportState {
   imported: { id: string; details: Json }[]
 }
 
-const actor = 'system:import'
-
-/** Whether `row`, an event, is what a later import asks for: it stays, however old. */
-export const isImportNote = sql`row.actor = ${actor}`
-
 /**
  * In a few queries, whatever the number of rows. Imports wait for each other, until the transaction ends: else one could see
  * the notes of another and not its rows.
@@ -110,10 +105,10 @@ export async function findImportState(
   // A link is good for a day, or a few; what was imported longer ago has expired.
   const imported = await sql<{ id: string; details: Json }>`
     select coalesce(details->>'id', session_id::text, user_id::text) as id, details from idp.events
-    where actor = ${actor} and user_id in (select value::uuid from jsonb_array_elements_text(${ids}::text::jsonb) value)
+    where actor = ${importer} and user_id in (select value::uuid from jsonb_array_elements_text(${ids}::text::jsonb) value)
     union all
     select details->>'id', details from idp.events
-    where actor = ${actor} and user_id is null and type = 'verification.sent' and created_at > ${sqlAfter(ctx, -90 * 86_400_000)}
+    where actor = ${importer} and user_id is null and type = 'verification.sent' and created_at > ${sqlAfter(ctx, -90 * 86_400_000)}
       and details->>'id' in (select jsonb_array_elements_text(${listed(rows.tokens.map(({ id }) => id))}::text::jsonb))`.execute(
     ctx.db,
   )

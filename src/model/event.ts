@@ -152,6 +152,12 @@ export function recordingOf(ctx: Tx, type: EventType, source: string): RawBuilde
   )`
 }
 
+/** The actor of what an import wrote. */
+export const importer = 'system:import'
+
+/** Whether `row`, an event, is what a later import asks for (model/authjs-import.ts): it stays, however old. */
+export const isImportNote = sql`row.actor = ${importer}`
+
 function eventRow(ctx: Tx, event: NewEvent) {
   return {
     type: event.type,

@@ -2,8 +2,8 @@ import type { RawBuilder } from 'kysely'
 import type { Tx } from '../base/context.ts'
 import { sql } from '../base/sql.ts'
 import { day, hour, minute } from '../base/time.ts'
-import { isImportNote } from './authjs-import.ts'
 import { sqlAfter, sqlNow } from './clock.ts'
+import { isImportNote } from './event.ts'
 import { cutLog, type Dead, deleteBatch, type Pace, type Step, walkOn } from './tidying.ts'
 
 interface Indexed extends Dead {

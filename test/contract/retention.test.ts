@@ -1,3 +1,5 @@
+import { globSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { sql } from 'kysely'
 import { expect, test } from 'vitest'
 import { transaction } from '../../src/base/context.ts'
@@ -8,6 +10,7 @@ import { putDelivery, takeDeliveries } from '../../src/model/delivery.ts'
 import { record } from '../../src/model/event.ts'
 import { createUser, deleteUser } from '../../src/model/user.ts'
 import { nilUuid } from '../../src/model/uuid.ts'
+import { top } from '../walks/machine.ts'
 import { type World, world } from '../world.ts'
 
 /** Events and entries of GoTrue's log, numbered from 1, the oldest first, one each hour; the last is an hour old. */
@@ -143,6 +146,17 @@ test('what is still to be told to somebody outside does not go with its event', 
   expect(await scene.events()).toEqual([])
   const due = await takeDeliveries(ctx, { kinds: ['mail-notice'], waits: [1000], limit: 10 })
   expect(due).toMatchObject([{ kind: 'mail-notice', details: { userId: ann.id } }])
+})
+
+test('an import alone reads events again: whoever else begins to must say here what is kept for it', () => {
+  const texts = globSync(['src/**/*.ts', 'migrations/*.sql'], { cwd: top })
+  expect(texts.length).toBeGreaterThan(200)
+  const readers = texts.filter((file) =>
+    /\b(from|join|selectFrom\()\s*['"`]?idp['"`]?\.['"`]?events\b/.test(
+      readFileSync(join(top, file), 'utf8'),
+    ),
+  )
+  expect(readers).toEqual(['src/model/authjs-import.ts'])
 })
 
 test('a time that is no number of days is refused at the start', async () => {
