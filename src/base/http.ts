@@ -1,7 +1,7 @@
 import type { Context as HonoContext } from 'hono'
 import type { Context } from './context.ts'
 import { Fault } from './fault.ts'
-import { isTooDeep } from './json.ts'
+import { hasHalfCharacter, hasNullCharacter, isTooDeep } from './json.ts'
 
 /** What every face finds in Hono's context: `c.get('ctx')`, made for this request by `main`. */
 export interface Env {
@@ -57,9 +57,7 @@ export async function readJson(c: HonoContext): Promise<unknown> {
     throw unreadable('not-json')
   }
   if (text.includes('\\u0000') && hasNullCharacter(value)) throw unreadable('null-character')
-  if (/\\u[dD][89a-fA-F]/.test(text) && holds(value, (one) => !one.isWellFormed())) {
-    throw unreadable('not-json')
-  }
+  if (/\\u[dD][89a-fA-F]/.test(text) && hasHalfCharacter(value)) throw unreadable('not-json')
   return value
 }
 
@@ -76,15 +74,4 @@ export async function readForm(c: HonoContext): Promise<URLSearchParams> {
 
 function unreadable(problem: BodyProblem): Fault {
   return new Fault('input_invalid', { problem })
-}
-
-/** Whether any string within, name or value, holds U+0000. */
-export function hasNullCharacter(value: unknown): boolean {
-  return holds(value, (text) => text.includes('\0'))
-}
-
-function holds(value: unknown, isOne: (text: string) => boolean): boolean {
-  if (typeof value === 'string') return isOne(value)
-  if (typeof value !== 'object' || value === null) return false
-  return Object.entries(value).some(([name, inner]) => isOne(name) || holds(inner, isOne))
 }

@@ -39,3 +39,19 @@ export function isTooDeep(text: string): boolean {
   }
   return false
 }
+
+/** Whether any string within, name or value, holds U+0000. */
+export function hasNullCharacter(value: unknown): boolean {
+  return holds(value, (text) => text.includes('\0'))
+}
+
+/** The same for half of a surrogate pair, which JSON can escape and no text in UTF-8 can hold. */
+export function hasHalfCharacter(value: unknown): boolean {
+  return holds(value, (text) => !text.isWellFormed())
+}
+
+function holds(value: unknown, isOne: (text: string) => boolean): boolean {
+  if (typeof value === 'string') return isOne(value)
+  if (typeof value !== 'object' || value === null) return false
+  return Object.entries(value).some(([name, inner]) => isOne(name) || holds(inner, isOne))
+}

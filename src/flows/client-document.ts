@@ -1,6 +1,7 @@
 import { networkOf } from '../base/client-ip.ts'
 import type { Context } from '../base/context.ts'
 import { Fault } from '../base/fault.ts'
+import { hasHalfCharacter, isTooDeep } from '../base/json.ts'
 import { askOutside } from '../base/outgoing.ts'
 import { day, minute, second } from '../base/time.ts'
 import { type Application, findApplication } from '../model/application.ts'
@@ -83,11 +84,13 @@ async function readDocument(ctx: Context, id: string): Promise<void> {
 const readingAt = (id: string) => ({ fallback: 'none', home: new URL(id).host }) as const
 
 function documentOf(id: string, text: string): Record<string, unknown> {
+  if (isTooDeep(text)) throw wrong('names a document of too many levels')
   const document = parsed(text)
   if (typeof document !== 'object' || document === null || Array.isArray(document)) {
     throw wrong('names a document that is no JSON object')
   }
   if (text.includes('\\u0000')) throw wrong('names a document with U+0000')
+  if (hasHalfCharacter(document)) throw wrong('names a document with half of a character')
   const said = new Map(Object.entries(document))
   if (said.get('client_id') !== id) throw wrong('names a document with another client_id')
   if (said.has('client_secret') || said.has('client_secret_expires_at')) {

@@ -42,6 +42,10 @@ async function stage(environment: Record<string, string> = {}): Promise<Stage> {
   return { ...at, ann: await person(at), site }
 }
 
+function deep(levels: number): unknown {
+  return levels === 0 ? 1 : [deep(levels - 1)]
+}
+
 const ask = (changes: Fields = {}) =>
   authPath({ client_id: id, redirect_uri: redirect, prompt: undefined, ...changes })
 
@@ -148,6 +152,12 @@ test('a document that is none is refused on a page, and nothing is kept of it', 
     ['no JSON', () => json('<html>'), 'invalid_client_metadata'],
     ['a list', () => json('[]'), 'invalid_client_metadata'],
     ['a NUL', () => json({ ...document, client_name: 'a\0b' }), 'invalid_client_metadata'],
+    [
+      'half a character',
+      () => json({ ...document, client_name: 'a\ud83d' }),
+      'invalid_client_metadata',
+    ],
+    ['endless depth', () => json({ ...document, jwks: deep(1000) }), 'invalid_client_metadata'],
     [
       'another type',
       () => new Response(JSON.stringify(document), { headers: { 'content-type': 'text/html' } }),
