@@ -266,6 +266,8 @@ describe('a passkey of the account', () => {
     expect(done.headers.get('location')).toBe(`/oidc/auth/${flow}`)
     expect(await assuranceOf(held)).toEqual({ aal: 'aal2', amr: ['mfa/webauthn', 'password'] })
     expect((await assuranceOf(other)).aal).toBe('aal1')
+    // A copy of it does not count on.
+    expect((await showKey(held, flow, key, { counter: 9 })).status).toBe(422)
     expect((await held.at.scene.events()).filter((type) => type === 'factor.used')).toHaveLength(1)
     const { rows } = await sql<{ count: number }>`
       select sign_count::int as count from auth.webauthn_credentials where id = ${id}`.execute(
@@ -276,6 +278,21 @@ describe('a passkey of the account', () => {
     // Without it, what rests upon it falls back.
     await held.one.browser.send('/account/passkeys', { want: 'remove', passkey: id })
     expect(await assuranceOf(held)).toEqual({ aal: 'aal1', amr: ['password'] })
+  })
+
+  test('of two answers with one count, given at the same time, one is a copy (O4)', async () => {
+    const key = softwareKey()
+    const held = await stage({})
+    await keepPasskey(held, key)
+    const { flow } = await asked(held.one.browser)
+    const given = [await question(held.one.browser, flow), await question(held.one.browser, flow)]
+    const answers = await Promise.all(
+      given.map(({ challengeId, options }) => {
+        const credential = key.answer(options.challenge, here, { counter: 6 })
+        return show(held.one.browser, { flow, challengeId, credential })
+      }),
+    )
+    expect(answers.map(({ status }) => status).sort()).toEqual([303, 422])
   })
 
   test('is the only thing shown by who came by it, unless it knows its holder', async () => {
@@ -459,6 +476,11 @@ describe('what a page asked for', () => {
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
     at.scene.pass(5 * minute)
     expect((await showKey(held, flow, key)).status).toBe(303)
+    // A right one begins the count anew.
+    for (let count = 0; count < 9; count += 1) {
+      expect((await show(one.browser, { flow, challengeId: '', credential: '' })).status).toBe(422)
+    }
+    expect((await showKey(held, flow, key, { counter: 7 })).status).toBe(303)
   })
 
   test('is not answered by nonsense (M5)', async () => {
