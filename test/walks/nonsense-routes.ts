@@ -34,7 +34,8 @@ function walkOf({ method, path }: RouteOfApp): Walk {
   if (bodiless.some((one) => one.test(`${method} ${path}`))) return 'bodiless'
   if (path.startsWith('/auth/v1/')) return 'gotrue'
   if (/^\/oidc\/(?:token|me|par|device|register)|^\/api\/subject-tokens/.test(path)) return 'oidc'
-  if (/^\/(?:account|sign-in\/(?:passkey|second-factor))\/|^\/api\/dev\//.test(path)) return 'account'
+  if (/^\/(?:account|sign-in\/(?:passkey|second-factor))\/|^\/api\/dev\//.test(path))
+    return 'account'
   if (path.startsWith('/api/authjs/')) return 'authjs'
   return 'pages'
 }
