@@ -71,7 +71,8 @@ const clientMetadata = z.object({
   subject_type: z.literal('public').optional(),
   token_endpoint_auth_signing_alg: z.enum(proofAlgorithms).optional(),
   request_object_signing_alg: z.enum(proofAlgorithms).optional(),
-  id_token_signed_response_alg: z.enum(signatureAlgorithms).optional(),
+  // OpenID Connect Registration 1.0 § 2: who does not say expects RS256, whatever we would choose.
+  id_token_signed_response_alg: z.enum(signatureAlgorithms).default('RS256'),
   require_pushed_authorization_requests: z.boolean().optional(),
   require_signed_request_object: z.boolean().optional(),
   dpop_bound_access_tokens: z.boolean().optional(),

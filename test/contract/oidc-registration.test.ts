@@ -106,6 +106,7 @@ test('what a client says is registered, it is somebody else’s, and its secrets
     grant_types: ['authorization_code', 'refresh_token'],
     response_types: ['code'],
     scope: 'openid profile',
+    id_token_signed_response_alg: 'RS256',
   })
   // Its own links are shown to people; nobody else's, and no picture.
   expect(await findApplication(at.scene.ctx, client.client_id)).toMatchObject({
@@ -113,6 +114,7 @@ test('what a client says is registered, it is somebody else’s, and its secrets
     isThirdParty: true,
     origin: 'registration',
     appearance: { homepageUrl: 'https://tool.example.com/' },
+    oidcClientMetadata: { idTokenSignedResponseAlg: 'RS256' },
   })
   expect(await at.scene.events()).toContain('application.created')
   const { rows } = await at.scene.database.db
