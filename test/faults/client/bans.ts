@@ -1,13 +1,13 @@
 import * as gate from './gotrue.ts'
 import * as oidc from './oidc.ts'
 import type { Person } from './people.ts'
-import { type Living, settle } from './steps.ts'
+import { keepSession, type Living, settle } from './steps.ts'
 import { insist } from './world.ts'
 
 /** Some stay banned: what they hold is tried once more at the end. */
 const stay = 0.2
 
-/** By an administrator, while all tabs refresh at other nodes. Nothing is good then, and all of it again when the ban is lifted. */
+/** By an administrator, while all tabs refresh and a new one signs in at other nodes. Nothing is good then, and all of it again when the ban is lifted. */
 export async function beBanned(living: Living, person: Person): Promise<void> {
   const { world, chance } = living
   const session = chance.among(person.sessions)
@@ -16,13 +16,18 @@ export async function beBanned(living: Living, person: Person): Promise<void> {
   const { browser } = person
   const code =
     browser === null ? null : await oidc.getCode(world, person, world.pick(chance), browser)
+  const link = person.email === null ? null : await gate.makeLink(world, person, world.pick(chance))
   person.isBanned = true
   const refreshing = person.sessions.map(async (one) => {
     const done = await gate.refresh(world, person, world.pick(chance), one)
     if (done.outcome === 'ok') Object.assign(one, done.value)
   })
   const banning = insist(world, chance, (node) => gate.ban(world, person, node, user))
-  const [banned] = await Promise.all([banning, ...refreshing])
+  const arriving = async () => {
+    if (link?.outcome !== 'ok') return
+    keepSession(person, await gate.useLink(world, person, world.pick(chance), link.value))
+  }
+  const [banned] = await Promise.all([banning, arriving(), ...refreshing])
   if (banned.outcome === 'ok') {
     await tryAll(living, person)
     if (browser !== null && code?.outcome === 'ok') {

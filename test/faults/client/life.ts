@@ -167,7 +167,9 @@ async function takePassword({ world, chance }: Living, person: Person): Promise<
   const done = await insist(world, chance, (node) =>
     gate.changePassword(world, person, node, { session, password }),
   )
-  if (done.outcome === 'ok') person.password = password
+  if (done.outcome !== 'ok') return
+  person.password = password
+  person.isTurnedAway = false
 }
 
 async function signOutHere({ world, chance }: Living, person: Person): Promise<void> {
@@ -205,6 +207,7 @@ async function signOutEverywhere(living: Living, person: Person): Promise<void> 
 /** A browser that is signed in; whoever has none, and a password, signs in first. */
 async function browserOf({ world, chance }: Living, person: Person) {
   if (person.browser !== null || person.password === null || person.hasFactor) return person.browser
+  if (person.isTurnedAway) return null
   const { password } = person
   person.browser = await oidc.browserSignIn(world, chance, person, password)
   return person.browser

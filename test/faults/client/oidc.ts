@@ -66,6 +66,7 @@ export async function browserSignIn(
   if (turn.kind === 'lost') {
     const { status, code, retryAfter } = turn
     const outcome = code === 'refused' ? 'fail' : 'info'
+    person.isTurnedAway = status !== null && status < 500 && status !== 429
     over({ ...told, outcome, status, code, retryAfter })
     return null
   }

@@ -46,6 +46,8 @@ export interface Person {
   address: string
   sessions: GateSession[]
   browser: Browser | null
+  /** The pages did not take the password: whoever tries it again and again costs others their turn. */
+  isTurnedAway: boolean
   families: Family[]
   /** Whether one was begun that nobody knows to be gone: the pages would ask for it. */
   hasFactor: boolean
@@ -66,6 +68,7 @@ export function newPerson(name: string, chance: Chance, email: string | null): P
     address: ['10', part(), part(), part()].join('.'),
     sessions: [],
     browser: null,
+    isTurnedAway: false,
     families: [],
     hasFactor: false,
     factor: null,
