@@ -17,6 +17,7 @@ import { type World, world } from '../world.ts'
 // docs/conformance.md, put to the test: the set-up for the OpenID Foundation's suite, with two certified clients in its place.
 
 const declared = JSON.parse(readFileSync(join(top, 'examples/conformance/apply.json'), 'utf8'))
+const plan = JSON.parse(readFileSync(join(top, 'examples/conformance/plan.json'), 'utf8'))
 const suite = 'https://localhost.emobix.co.uk:8443/test/a/op'
 const callback = `${suite}/callback`
 const home = `${suite}/post_logout_redirect`
@@ -61,6 +62,13 @@ async function through(guest: Visitor, asked: URL): Promise<Page> {
     : start
 }
 
+/** The commands of one kind, wherever in the plan they stand. */
+function commands(within: unknown, kind: string): string[][] {
+  if (Array.isArray(within) && within[0] === kind) return [within]
+  if (typeof within !== 'object' || within === null) return []
+  return Object.values(within).flatMap((part) => commands(part, kind))
+}
+
 function secretOf(id: string): string {
   return declared.applications.find((one: { id: string }) => one.id === id).secret
 }
@@ -99,6 +107,28 @@ test('the file makes the suite’s clients, and changes nothing when it is appli
     })
     expect(found?.oidcClientMetadata.backchannelLogoutUri).toBe(backChannel)
   }
+})
+
+test('the plan’s configuration names the clients and the user that the file makes', () => {
+  for (const [member, id] of [
+    ['client', 'cs-1'],
+    ['client2', 'cs-2'],
+    ['client_secret_post', 'cs-3'],
+  ] as const) {
+    expect(plan[member]).toEqual({ client_id: id, client_secret: secretOf(id) })
+  }
+  expect(suite.endsWith(`/test/a/${plan.alias}`)).toBe(true)
+  const typed = new Map(commands(plan, 'text').map(([, , name, text]) => [name, text]))
+  expect(typed).toEqual(
+    new Map([
+      ['identifier', email],
+      ['password', account.password],
+    ]),
+  )
+  // What is clicked is what the pages have; the test of the pages looks for each.
+  expect(new Set(commands(plan, 'click').map(([, , id]) => id))).toEqual(
+    new Set(['sign-in', 'allow', 'confirm-logout']),
+  )
 })
 
 test('discovery says what the plans look for', async () => {
