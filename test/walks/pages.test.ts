@@ -1,8 +1,8 @@
 import { AxeBuilder } from '@axe-core/playwright'
 import { type ServerType, serve } from '@hono/node-server'
 import { Hono } from 'hono'
-import type { BrowserContext, Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import type { Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { transaction } from '../../src/base/context.ts'
 import type { Env } from '../../src/base/http.ts'
 import { hashPassword } from '../../src/base/password.ts'
@@ -11,8 +11,8 @@ import { updateSettings } from '../../src/model/settings.ts'
 import { createUser } from '../../src/model/user.ts'
 import { pagesOf } from '../contract/pages-visitor.ts'
 import { type World, world } from '../world.ts'
-import { closeBrowser, openBrowser } from './browser.ts'
 import { machineHas } from './machine.ts'
+import { watchedPages } from './watched.ts'
 
 const email = 'aiko@example.com'
 const password = 'correct horse battery'
@@ -73,33 +73,12 @@ async function typeAndPress(page: Page, field: string, value: string): Promise<v
 
 describe.skipIf(!machineHas('Chromium'))('the hosted pages in a browser', () => {
   let at: Stage
-  let context: BrowserContext | undefined
-  const complaints: string[] = []
+  const visit = watchedPages('pages', [400, 422, 429])
 
   beforeAll(async () => {
     at = await stage()
   })
-  afterEach(async () => {
-    await context?.close()
-    context = undefined
-    expect(complaints.splice(0)).toEqual([])
-  })
-  afterAll(async () => {
-    at.close()
-    await closeBrowser()
-  })
-
-  /** A page whose console is watched: a script or style that the policy refuses is said there. */
-  async function visit({ scripts = true } = {}): Promise<Page> {
-    context = await openBrowser({ scripts })
-    const page = await context.newPage()
-    page.on('console', (message) => {
-      const status = /status of (422|429)/.test(message.text())
-      if (message.type() === 'error' && !status) complaints.push(message.text())
-    })
-    page.on('pageerror', (error) => complaints.push(error.message))
-    return page
-  }
+  afterAll(() => at.close())
 
   test.each([
     ['with scripts', true],
@@ -238,7 +217,6 @@ describe.skipIf(!machineHas('Chromium'))('the hosted pages in a browser', () => 
       await look()
       for (const path of ['/register', '/forgot-password', '/signed-out', '/error?about=app']) {
         await page.goto(`${at.url}${path}`)
-        complaints.length = 0
         await look()
       }
       expect(new Set(seen).size).toBeGreaterThanOrEqual(8)

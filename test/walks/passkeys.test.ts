@@ -1,6 +1,6 @@
 import { AxeBuilder } from '@axe-core/playwright'
-import type { BrowserContext, CDPSession, Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { CDPSession, Page } from 'playwright-core'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { sekishoAdapter } from '../../authjs/index.ts'
 import { createApp, type Listening, listen } from '../../src/main.ts'
 import { listPasskeys } from '../../src/model/passkey.ts'
@@ -9,50 +9,35 @@ import { createUser } from '../../src/model/user.ts'
 import { softwareKey } from '../contract/software-key.ts'
 import { freePort } from '../setup/free-port.ts'
 import { type World, world } from '../world.ts'
-import { closeBrowser, openBrowser } from './browser.ts'
 import { machineHas } from './machine.ts'
+import { watchedPages } from './watched.ts'
 
 const email = 'aiko@example.com'
 
 describe.skipIf(!machineHas('Chromium'))('passkeys in a browser', () => {
-  let port: number
   let url: string
   let scene: World
   let listening: Listening
-  let context: BrowserContext
-  const complaints: string[] = []
+  const open = watchedPages('passkeys', [404, 422])
 
-  beforeAll(async () => {
-    port = await freePort()
-    url = `http://localhost:${port}`
-  })
   beforeEach(async () => {
+    const port = await freePort()
+    url = `http://localhost:${port}`
     scene = await world({ SEKISHO_PUBLIC_URL: url })
     listening = await listen(createApp(scene.ctx), { hosts: ['127.0.0.1'], port })
     await createUser(scene.ctx, { email, emailVerified: true })
   })
-  afterEach(async () => {
-    await context?.close()
-    await listening?.close()
-    expect(complaints.splice(0)).toEqual([])
-  })
-  afterAll(closeBrowser)
+  afterEach(() => listening?.close())
 
   /** Somebody whose device keeps passkeys, and answers at once: also where a field only offers them (`autofill`). */
   async function visit({ autofill = false, scripts = true } = {}) {
-    context = await openBrowser({ scripts })
+    const page = await open({ scripts })
     if (!autofill && scripts) {
-      await context.addInitScript(() => {
+      await page.addInitScript(() => {
         PublicKeyCredential.isConditionalMediationAvailable = async () => false
       })
     }
-    const page = await context.newPage()
-    page.on('console', (message) => {
-      const isAnswer = /status of (404|422)/.test(message.text())
-      if (message.type() === 'error' && !isAnswer) complaints.push(message.text())
-    })
-    page.on('pageerror', (error) => complaints.push(error.message))
-    const device = await context.newCDPSession(page)
+    const device = await page.context().newCDPSession(page)
     await device.send('WebAuthn.enable', { enableUI: false })
     const { authenticatorId } = await device.send('WebAuthn.addVirtualAuthenticator', {
       options: {
@@ -90,7 +75,7 @@ describe.skipIf(!machineHas('Chromium'))('passkeys in a browser', () => {
     expect(await page.$$('.rows li')).toHaveLength(1)
     expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([])
 
-    await context.clearCookies()
+    await page.context().clearCookies()
     await page.goto(`${url}/sign-in`)
     expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([])
     await page.click('#passkey button')
@@ -116,7 +101,7 @@ describe.skipIf(!machineHas('Chromium'))('passkeys in a browser', () => {
     await page.goto(`${url}/account/passkeys`)
     await page.click('#passkey button')
     await page.waitForURL('**/account/passkeys?notice=added')
-    await context.clearCookies()
+    await page.context().clearCookies()
     expect(await keysOf(device, authenticatorId)).toHaveLength(1)
     await page.goto(`${url}/sign-in`)
     await page.waitForURL('**/message?about=signed-in')

@@ -2,8 +2,8 @@ import { AxeBuilder } from '@axe-core/playwright'
 import { type ServerType, serve } from '@hono/node-server'
 import { Hono } from 'hono'
 import { sql } from 'kysely'
-import type { BrowserContext, Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import type { Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { transaction } from '../../src/base/context.ts'
 import type { Env } from '../../src/base/http.ts'
 import { hashPassword } from '../../src/base/password.ts'
@@ -14,8 +14,8 @@ import { updateSettings } from '../../src/model/settings.ts'
 import { createUser } from '../../src/model/user.ts'
 import { freePort } from '../setup/free-port.ts'
 import { type World, world } from '../world.ts'
-import { closeBrowser, keepPicture, openBrowser } from './browser.ts'
 import { machineHas } from './machine.ts'
+import { watchedPages } from './watched.ts'
 
 const email = 'aiko@example.com'
 const password = 'correct horse battery'
@@ -97,36 +97,12 @@ async function stage(): Promise<Stage> {
 
 describe.skipIf(!machineHas('Chromium'))('the provider’s pages in a browser', () => {
   let at: Stage
-  let context: BrowserContext | undefined
-  const complaints: string[] = []
+  const visit = watchedPages('provider', [400, 422])
 
   beforeAll(async () => {
     at = await stage()
   })
-  afterEach(async ({ task }) => {
-    if (task.result?.state === 'fail' && context) {
-      await keepPicture(context, `provider-${task.name.slice(-24)}`)
-    }
-    await context?.close()
-    context = undefined
-    expect(complaints.splice(0)).toEqual([])
-  })
-  afterAll(async () => {
-    at.close()
-    await closeBrowser()
-  })
-
-  /** A page whose console is watched: what the policy refuses is said there. */
-  async function visit({ scripts }: { scripts: boolean }): Promise<Page> {
-    context = await openBrowser({ scripts })
-    const page = await context.newPage()
-    page.on('console', (message) => {
-      const isExpected = /status of (?:400|422)/.test(message.text())
-      if (message.type() === 'error' && !isExpected) complaints.push(message.text())
-    })
-    page.on('pageerror', (error) => complaints.push(error.message))
-    return page
-  }
+  afterAll(() => at.close())
 
   function asking(changes: Record<string, string> = {}): string {
     const query = new URLSearchParams({

@@ -3,8 +3,8 @@ import { AxeBuilder } from '@axe-core/playwright'
 import { type ServerType, serve } from '@hono/node-server'
 import { Hono } from 'hono'
 import { Secret, TOTP } from 'otpauth'
-import type { BrowserContext, Page } from 'playwright-core'
-import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { Page } from 'playwright-core'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { transaction } from '../../src/base/context.ts'
 import type { Env } from '../../src/base/http.ts'
 import { hashPassword } from '../../src/base/password.ts'
@@ -18,8 +18,8 @@ import { updateSettings } from '../../src/model/settings.ts'
 import { createUser, findUser } from '../../src/model/user.ts'
 import { freePort } from '../setup/free-port.ts'
 import { type World, world } from '../world.ts'
-import { closeBrowser, keepPicture, openBrowser } from './browser.ts'
 import { machineHas, top } from './machine.ts'
+import { watchedPages } from './watched.ts'
 
 const email = 'aiko@example.com'
 const password = 'correct horse battery'
@@ -86,22 +86,12 @@ interface SupabaseClient {
 
 describe.skipIf(!machineHas('Chromium'))('keys as second factors in a browser', () => {
   let at: Stage
-  let context: BrowserContext | undefined
-  const complaints: string[] = []
+  const open = watchedPages('second-keys', [422])
 
   beforeEach(async () => {
     at = await stage()
   })
-  afterEach(async ({ task }) => {
-    if (task.result?.state === 'fail' && context) {
-      await keepPicture(context, `second-keys-${task.name.slice(0, 24)}`)
-    }
-    await context?.close()
-    context = undefined
-    at.close()
-    expect(complaints.splice(0)).toEqual([])
-  })
-  afterAll(closeBrowser)
+  afterEach(() => at.close())
 
   /** A page with a security key in the machine, or a device that keeps passkeys; it answers at once. */
   async function visit({
@@ -109,22 +99,16 @@ describe.skipIf(!machineHas('Chromium'))('keys as second factors in a browser', 
     keyless = false,
     isResident = false,
   } = {}): Promise<Page> {
-    context = await openBrowser({ scripts })
+    const page = await open({ scripts })
     if (keyless) {
-      await context.addInitScript(() => {
+      await page.addInitScript(() => {
         Reflect.deleteProperty(globalThis, 'PublicKeyCredential')
       })
     } else if (scripts) {
-      await context.addInitScript(() => {
+      await page.addInitScript(() => {
         PublicKeyCredential.isConditionalMediationAvailable = async () => false
       })
     }
-    const page = await context.newPage()
-    page.on('console', (message) => {
-      const isAnswer = /status of 422/.test(message.text())
-      if (message.type() === 'error' && !isAnswer) complaints.push(message.text())
-    })
-    page.on('pageerror', (error) => complaints.push(error.message))
     await plugIn(page, isResident)
     return page
   }
@@ -264,7 +248,6 @@ describe.skipIf(!machineHas('Chromium'))('keys as second factors in a browser', 
   test('without scripts the page says so, and the app’s code raises the session', async () => {
     const enrolling = await visit()
     await enrolKey(enrolling)
-    await context?.close()
     const code = await enrolApp()
     const page = await visit({ scripts: false })
     await page.goto(asking())
@@ -280,7 +263,6 @@ describe.skipIf(!machineHas('Chromium'))('keys as second factors in a browser', 
 
   test('a browser that knows no keys says so, and the way back tells the app', async () => {
     await enrolKey(await visit())
-    await context?.close()
     at.scene.pass(60_000)
     const page = await visit({ keyless: true })
     await page.goto(asking())
