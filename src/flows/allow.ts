@@ -1,10 +1,18 @@
 import { type Context, transaction } from '../base/context.ts'
 import { Fault } from '../base/fault.ts'
 import { type Application, findApplication } from '../model/application.ts'
-import { type Consent, findConsent, saveConsent } from '../model/consent.ts'
+import {
+  type Consent,
+  deleteConsent,
+  findConsent,
+  type GivenConsent,
+  listConsents,
+  saveConsent,
+} from '../model/consent.ts'
+import { revokeGrantsOf } from '../model/grant.ts'
 import { answerInteraction, type Interaction } from '../model/interaction.ts'
 import { listMemberships, type Membership } from '../model/membership.ts'
-import { findCatalog } from '../model/resource.ts'
+import { type Catalog, findCatalog } from '../model/resource.ts'
 import { organizationsScope } from '../model/rights.ts'
 
 /** What the consent page asks. */
@@ -36,18 +44,10 @@ export async function findRequest(
   if (consent === undefined || interaction.applicationId === null) return null
   const application = await findApplication(ctx, interaction.applicationId)
   if (application === null) return null
-  const { resources } = await findCatalog(ctx)
   return {
     application,
     consent,
-    resources: Object.entries(consent.resourceScopes).map(([indicator, names]) => {
-      const known = resources.get(indicator)
-      const descriptions = new Map(known?.scopes.map((one) => [one.name, one.description]))
-      return {
-        name: known?.name ?? indicator,
-        scopes: names.map((name) => descriptions.get(name) || name),
-      }
-    }),
+    resources: resourcesOf(consent, await findCatalog(ctx)),
     organizations: asksOrganizations(consent)
       ? await organizationsOf(ctx, userId, application.id)
       : [],
@@ -55,11 +55,22 @@ export async function findRequest(
   }
 }
 
-function strangerIn({ id, origin }: Application, { request }: Interaction): Stranger | null {
-  if (origin === 'admin') return null
+function resourcesOf({ resourceScopes }: Consent, { resources }: Catalog): Request['resources'] {
+  return Object.entries(resourceScopes).map(([indicator, names]) => {
+    const known = resources.get(indicator)
+    const descriptions = new Map(known?.scopes.map((one) => [one.name, one.description]))
+    return {
+      name: known?.name ?? indicator,
+      scopes: names.map((name) => descriptions.get(name) || name),
+    }
+  })
+}
+
+function strangerIn(application: Application, { request }: Interaction): Stranger | null {
+  if (application.origin === 'admin') return null
   const back = String(request.redirect_uri ?? '')
   return {
-    documentHost: origin === 'document' ? new URL(id).host : null,
+    documentHost: documentHostOf(application),
     // Only an https address is the same place for everybody.
     returnHost: /^https:/i.test(back) && URL.canParse(back) ? new URL(back).host : null,
   }
@@ -82,6 +93,50 @@ export async function allow(
     const shared = asksOrganizations(consent) ? organizationIds : []
     await saveConsent(ctx, { userId, applicationId }, { ...consent, organizationIds: shared })
   })
+}
+
+/** What somebody allowed an application of somebody else, as their own page tells it. */
+export interface Allowed {
+  application: GivenConsent['application']
+  consent: Consent
+  resources: Request['resources']
+  /** Names of those that are shared with it. */
+  organizations: readonly string[]
+  /** Where its document lies, of one that introduced itself so. */
+  documentHost: string | null
+  givenAt: Date
+}
+
+/** The applications that a user allowed, the last first. */
+export async function listAllowed(ctx: Context, userId: string): Promise<Allowed[]> {
+  const catalog = await findCatalog(ctx)
+  return (await listConsents(ctx, userId)).map(
+    ({ application, organizations, givenAt, ...consent }) => ({
+      ...{ application, consent, organizations, givenAt },
+      resources: resourcesOf(consent, catalog),
+      documentHost: documentHostOf(application),
+    }),
+  )
+}
+
+/**
+ * The user takes back what they allowed an application: nothing that it holds of them is good from then on, in whatever
+ * session. Whether there was anything to take back.
+ */
+export async function withdrawConsent(
+  ctx: Context,
+  asked: { userId: string; applicationId: string },
+): Promise<boolean> {
+  if ((await findApplication(ctx, asked.applicationId)) === null) return false
+  return transaction(ctx, async (ctx) => {
+    if (!(await deleteConsent(ctx, asked))) return false
+    await revokeGrantsOf(ctx, asked)
+    return true
+  })
+}
+
+function documentHostOf({ id, origin }: Pick<Application, 'id' | 'origin'>): string | null {
+  return origin === 'document' ? new URL(id).host : null
 }
 
 function asksOrganizations({ scopes, organizationScopes }: Consent): boolean {

@@ -163,10 +163,13 @@ export async function resumeDevice(
     await answerInteraction(ctx, { id: interaction.id, browser }, { wish })
     return { outcome: 'ask', question: 'confirm' }
   }
+  const { id: applicationId, isThirdParty } = authorization.application
+  const asker = { applicationId, isThirdParty }
   return transaction(ctx, async (ctx) => {
     const taken = await deleteInteraction(ctx, interaction.id, browser)
     const isAllowed =
-      taken !== null && (await allowDevice(ctx, device, givenBy(authorization, session)))
+      taken !== null &&
+      (await allowDevice(ctx, { id: device, asker }, givenBy(authorization, session)))
     if (!isAllowed) throw new Fault('device_code_expired')
     return { outcome: 'allowed' }
   })

@@ -14,10 +14,10 @@ import {
 } from './grant.ts'
 import { type HolderRow, holdersSql } from './holder.ts'
 import {
+  allowing,
   boundBy,
   type Issue,
   type Issued,
-  isAllowed,
   type Redeeming,
   rightsOfGrant,
 } from './issue.ts'
@@ -113,12 +113,13 @@ export async function redeemCode(
   if (code === null || code.u !== redirectUri || (code.c ?? null) !== challenge) return null
   if (code.k !== undefined && code.k !== issue.cnf?.jkt) return null
   const isWide = tellsRights(code.o)
+  const allowed = allowing(issue)
   const hasRefresh = alwaysRefresh || code.o.split(' ').includes('offline_access')
   const { rows } = await sql<HolderRow & Pick<GrantedRow, 'rights'>>`
     with held as (
-      ${holdersSql(sql`auth.users u join auth.sessions s on s.user_id = u.id`, rightsOfGrant(issue, isWide, scopeOf(code)))}
-      where s.id = ${code.s} and ${isLive(ctx)} and ${expiryOf(code)} > ${sqlNow(ctx)} and ${isAllowed(issue)}
-        and ${targetProblem(issue.target, issue, groundsOf(code))} is null),
+      ${holdersSql(sql`auth.users u join auth.sessions s on s.user_id = u.id ${allowed.join}`, rightsOfGrant(issue, isWide, scopeOf(code)))}
+      where s.id = ${code.s} and ${isLive(ctx)} and ${expiryOf(code)} > ${sqlNow(ctx)}
+        and ${targetProblem(issue.target, issue, groundsOf(code))} is null ${issue.isThirdParty ? sql`for key share of u${allowed.locked}` : sql``}),
     spent as (
       insert into idp.spent_codes (expires_at, grant_id) select ${expiryOf(code)}, ${code.g}::uuid from held
       on conflict do nothing returning grant_id),

@@ -1,5 +1,7 @@
 import type { Tx } from '../base/context.ts'
 import { sql } from '../base/sql.ts'
+import type { Application, ApplicationOrigin } from './application.ts'
+import type { Appearance } from './application-input.ts'
 import { sqlNow } from './clock.ts'
 import { recordingOf } from './event.ts'
 
@@ -79,6 +81,59 @@ export async function saveConsent(
       on conflict do nothing),
     ${recordingOf(ctx, 'consent.given', 'kept')}
     select 1`.execute(ctx.db)
+}
+
+/** What a user allowed an application of somebody else, and since when. */
+export interface GivenConsent extends Consent {
+  application: Pick<Application, 'id' | 'name' | 'origin' | 'appearance'>
+  organizations: string[]
+  givenAt: Date
+}
+
+/** The last allowed first. Organizations are told by their names. */
+export async function listConsents(ctx: Tx, userId: string): Promise<GivenConsent[]> {
+  const { rows } = await sql<{
+    id: string
+    name: string
+    origin: ApplicationOrigin
+    appearance: Appearance
+    consent: ConsentRow
+    organizations: string[]
+    created_at: Date
+  }>`
+    select a.id, a.name, a.origin, a.appearance, c.created_at, ${consentObject} as consent,
+      array(select g.name from idp.consent_organizations o join idp.organizations g on g.id = o.organization_id
+        where o.user_id = c.user_id and o.application_id = c.application_id order by g.name, g.id) as organizations
+    from idp.consents c join idp.applications a on a.id = c.application_id and a.is_third_party
+    where c.user_id = ${userId}
+    order by c.created_at desc, a.id`.execute(ctx.db)
+  return rows.map(({ id, name, origin, appearance, consent, organizations, created_at }) => ({
+    ...toConsent(consent),
+    application: { id, name, origin, appearance },
+    organizations,
+    givenAt: created_at,
+  }))
+}
+
+/**
+ * Takes a consent back; whether there was one. Within a transaction that ends the grants next, by a statement of its own:
+ * whoever makes a grant holds the consent until it stands, so that by then it can be seen.
+ */
+export async function deleteConsent(
+  ctx: Tx,
+  { userId, applicationId }: { userId: string; applicationId: string },
+): Promise<boolean> {
+  // User and application first: their own ends take grants before consents, and would be waited for, and wait.
+  const { rows } = await sql`
+    with held as (
+      select u.id as user_id, a.id as application_id from auth.users u cross join idp.applications a
+      where u.id = ${userId} and a.id = ${applicationId} for key share of u, a),
+    withdrawn as (
+      delete from idp.consents c using held where c.user_id = held.user_id and c.application_id = held.application_id
+      returning c.user_id, c.application_id, null::uuid as session_id),
+    ${recordingOf(ctx, 'consent.revoked', 'withdrawn')}
+    select user_id from withdrawn`.execute(ctx.db)
+  return rows.length > 0
 }
 
 /** What of a request the user has not allowed yet; null when there is nothing left to ask. */

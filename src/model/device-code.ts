@@ -6,6 +6,8 @@ import { minute } from '../base/time.ts'
 import { sqlAfter, sqlNow } from './clock.ts'
 import { recordingOf } from './event.ts'
 import { type Giving, isLive } from './grant.ts'
+import { allowing } from './issue.ts'
+import type { Asker } from './rights.ts'
 
 /** How long a device waits for its user. */
 export const deviceCodeLifetime = 10 * minute
@@ -110,17 +112,18 @@ export async function pollDeviceCode(
 
 /**
  * The user says yes: writes a grant in their session, and what the device will find, in one statement. False when the
- * device waits no more, or the session has ended.
+ * device waits no more, the session has ended, or what the user allowed the application was taken back meanwhile.
  */
 export async function allowDevice(
   ctx: Tx,
-  id: string,
+  { id, asker }: { id: string; asker: Asker },
   given: Giving & { nonce: string | null },
 ): Promise<boolean> {
+  const allowed = allowing(asker)
   const { rows } = await sql`
     with held as (
-      select u.id as user_id, s.id as session_id from auth.users u join auth.sessions s on s.user_id = u.id
-      where s.id = ${given.sessionId} and ${isLive(ctx)} for key share of u, s),
+      select u.id as user_id, s.id as session_id from auth.users u join auth.sessions s on s.user_id = u.id ${allowed.join}
+      where s.id = ${given.sessionId} and ${isLive(ctx)} for key share of u, s${allowed.locked}),
     answered as (
       update idp.device_codes d set state = 'allowed' from held where ${isWaiting(ctx, id)}
       returning d.hash, d.application_id, d.expires_at, d.request->>'jkt' as jkt, held.user_id, held.session_id),

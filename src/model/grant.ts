@@ -137,8 +137,29 @@ export function revokingGrant(
   event: 'code.reused' | 'token.revoked',
   { grantId, applicationId }: { grantId: string; applicationId: string },
 ): RawBuilder<unknown> {
+  return revokingGrants(
+    ctx,
+    event,
+    sql`g.id = ${grantId}::uuid and g.application_id = ${applicationId}`,
+  )
+}
+
+/** Ends every grant of a user to an application, with its tokens, in whatever session. */
+export async function revokeGrantsOf(
+  ctx: Tx,
+  { userId, applicationId }: { userId: string; applicationId: string },
+): Promise<void> {
+  const theirs = sql`g.user_id = ${userId} and g.application_id = ${applicationId}`
+  await sql`with ${revokingGrants(ctx, 'grant.revoked', theirs)} select 1`.execute(ctx.db)
+}
+
+function revokingGrants(
+  ctx: Tx,
+  event: 'code.reused' | 'token.revoked' | 'grant.revoked',
+  which: RawBuilder<unknown>,
+): RawBuilder<unknown> {
   return sql`revoked as (
-      delete from idp.grants g where g.id = ${grantId}::uuid and g.application_id = ${applicationId}
+      delete from idp.grants g where ${which}
       returning g.application_id, g.user_id, g.session_id),
     ${recordingOf(ctx, event, 'revoked')}`
 }

@@ -1,7 +1,7 @@
 import type { RawBuilder } from 'kysely'
 import { sql } from '../base/sql.ts'
 import type { Granted } from './grant.ts'
-import { rightsColumn, type Target } from './rights.ts'
+import { type Asker, rightsColumn, type Target } from './rights.ts'
 
 /** The key that a token is bound to (RFC 9449 § 6): who shows the token proves that they hold it. */
 export interface Confirmation {
@@ -63,4 +63,20 @@ export function boundBy({ bindsRefresh, cnf }: Issue): Partial<Confirmation> {
 export function isAllowed({ isThirdParty, applicationId }: Issue): RawBuilder<boolean> {
   if (!isThirdParty) return sql<boolean>`true`
   return sql<boolean>`exists (select from idp.consents c where c.user_id = u.id and c.application_id = ${applicationId})`
+}
+
+/**
+ * The same where a grant is made: a `join` for the consent of user `u`, which `locked` keeps until the grant stands, so that
+ * who takes it back at this moment waits and finds the grant. The application is locked before it, as its deletion does.
+ */
+export function allowing({ isThirdParty, applicationId }: Asker): {
+  join: RawBuilder<unknown>
+  locked: RawBuilder<unknown>
+} {
+  if (!isThirdParty) return { join: sql``, locked: sql`` }
+  return {
+    join: sql`join idp.applications asking on asking.id = ${applicationId}
+      join idp.consents allowed on allowed.user_id = u.id and allowed.application_id = asking.id`,
+    locked: sql`, asking, allowed`,
+  }
 }

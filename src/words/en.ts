@@ -103,6 +103,18 @@ export const en = {
     manage: 'Your passkeys',
   },
 
+  applications: {
+    title: 'Your applications',
+    lead: 'You allowed these applications to use your account. Take access back from those that you do not need any more.',
+    none: 'There is no application that you allowed to use your account.',
+    since: 'Allowed on {date}. It can:',
+    organizations: 'Organizations that you share with it:',
+    withdraw: 'Take access back',
+    withdrawOne: 'Take access back from {app}',
+    withdrawn: 'Access was taken back. The application has to ask you again.',
+    kept: 'What an application has seen already, it may have kept.',
+  },
+
   account: {
     choose: 'Choose an account',
     chooseLead: 'You are signed in on this device. Go on with this account, or use another one.',

@@ -30,6 +30,7 @@ const paths = [
     '/device',
     '/device/confirm',
     '/account/passkeys',
+    '/account/applications',
     '/sign-out',
   ],
 ]

@@ -245,6 +245,7 @@ describe('with a sign-in under way', () => {
     { action: '/consent', field: 'want' },
     { action: '/device', field: 'user_code' },
     { action: '/device/confirm', field: 'want' },
+    { action: '/account/applications', field: 'application' },
     { action: '/sign-out', field: 'question' },
   ]
   const values = {

@@ -74,11 +74,11 @@ ${who.documentHost !== null && fillHtml(consent.knownAs, host(who.documentHost))
 ${who.returnHost === null ? consent.returnsToDevice : fillHtml(consent.returnsTo, host(who.returnHost))}</p>`
 }
 
-function list(items: readonly string[]): Html {
+export function list(items: readonly string[]): Html {
   return html`<ul class="wishes">${items.map((one) => html`<li><bdi>${one}</bdi></li>`)}</ul>`
 }
 
-function logo({ logoUrl, darkLogoUrl }: Request['application']['appearance']): Html {
+export function logo({ logoUrl, darkLogoUrl }: Request['application']['appearance']): Html {
   return html`${darkLogoUrl && html`<img class="logo dark" src="${darkLogoUrl}" alt="">`}${logoUrl && html`<img class="logo" src="${logoUrl}" alt="">`}`
 }
 

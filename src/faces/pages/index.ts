@@ -8,6 +8,7 @@ import { asFault } from '../../base/unavailable.ts'
 import { browserSessionLifetime, type Next, startInteraction } from '../../flows/interaction.ts'
 import type { Interaction } from '../../model/interaction.ts'
 import { isEmail } from '../../model/user.ts'
+import { openApplications, submitApplications } from './applications.ts'
 import { assets } from './assets.ts'
 import { openChooser, submitChooser } from './choices.ts'
 import { openConsent, submitConsent } from './consent.ts'
@@ -53,6 +54,8 @@ export function pages(): Hono<Env> {
   app.get('/account/passkeys', (c) => safely(c, () => openPasskeys(c)))
   app.post('/account/passkeys', (c) => safely(c, () => own(c, submitPasskeys)))
   app.post('/account/passkeys/options', (c) => safely(c, () => askRegistration(c)))
+  app.get('/account/applications', (c) => safely(c, () => openApplications(c)))
+  app.post('/account/applications', (c) => safely(c, () => own(c, submitApplications)))
   app.get('/.well-known/passkey-endpoints', passkeyEndpoints)
   app.get('/select-account', (c) => safely(c, () => openChooser(c)))
   app.post('/select-account', (c) => safely(c, () => own(c, submitChooser)))

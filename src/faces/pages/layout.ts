@@ -84,6 +84,11 @@ export function fillHtml(text: string, values: Record<string, unknown>): Html {
   return html`${parts}`
 }
 
+export function dateOf({ words }: Frame, date: Date): string {
+  const format = new Intl.DateTimeFormat(words.language.tag, { dateStyle: 'long', timeZone: 'UTC' })
+  return format.format(date)
+}
+
 function logo({ logo, darkLogo }: Brand): Html {
   return html`${darkLogo && html`<img class="logo dark" src="${darkLogo}" alt="">`}${logo && html`<img class="logo" src="${logo}" alt="">`}`
 }

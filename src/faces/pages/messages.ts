@@ -41,6 +41,7 @@ export function messagePage(
     title,
     body: html`<p>${text}</p>
 ${isSignedIn && passkeys && html`<p><a class="to" href="/account/passkeys">${frame.words.passkey.manage}</a></p>`}
+${isSignedIn && html`<p><a class="to" href="/account/applications">${frame.words.applications.title}</a></p>`}
 ${canSignIn && html`<p><a class="btn" href="${href(frame, '/sign-in')}">${name === 'signed-out' ? message.signInAgain : frame.words.register.signIn}</a></p>`}`,
   })
 }

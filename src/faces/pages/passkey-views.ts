@@ -3,7 +3,7 @@ import type { RelyingParty } from '../../flows/passkey.ts'
 import type { Passkey } from '../../model/passkey.ts'
 import { fill } from '../../words/words.ts'
 import { form } from './fields.ts'
-import { type Frame, type Html, href, layout, type Problem } from './layout.ts'
+import { dateOf, type Frame, type Html, href, layout, type Problem } from './layout.ts'
 import type { Said } from './views.ts'
 
 const home = '/account/passkeys'
@@ -52,7 +52,8 @@ export function passkeysPage(frame: Frame, step: PasskeysStep): Html {
     title: passkey.title,
     body: html`<p>${passkey.lead}</p>
 ${passkeys.length === 0 ? html`<p class="muted">${passkey.none}</p>` : html`<ul class="rows">${passkeys.map((one) => row(frame, one, isOpen))}</ul>`}
-${isOpen ? newForm(frame, party) : closed(frame, state)}`,
+${isOpen ? newForm(frame, party) : closed(frame, state)}
+<p><a class="to" href="/account/applications">${frame.words.applications.title}</a></p>`,
   })
 }
 
@@ -76,7 +77,8 @@ function closed(frame: Frame, state: PasskeysStep['state']): Html {
 function row(frame: Frame, one: Passkey, isOpen: boolean): Html {
   const { passkey } = frame.words
   const name = one.name || passkey.unnamed
-  const dates = { added: dateOf(frame, one.createdAt), used: dateOf(frame, one.lastUsedAt) }
+  const used = one.lastUsedAt === null ? '' : dateOf(frame, one.lastUsedAt)
+  const dates = { added: dateOf(frame, one.createdAt), used }
   return html`<li><p><bdi>${name}</bdi><br><span class="muted small">${fill(one.lastUsedAt ? passkey.datesUsed : passkey.dates, dates)}</span></p>
 ${
   isOpen &&
@@ -86,11 +88,6 @@ ${
     html`<input type="hidden" name="passkey" value="${one.id}"><button class="btn" name="want" value="remove" aria-label="${fill(passkey.removeOne, { name, ...dates })}">${passkey.remove}</button>`,
   )
 }</li>`
-}
-
-function dateOf({ words }: Frame, date: Date | null): string {
-  const format = new Intl.DateTimeFormat(words.language.tag, { dateStyle: 'long', timeZone: 'UTC' })
-  return date === null ? '' : format.format(date)
 }
 
 function answerFields(

@@ -61,6 +61,7 @@ type Field =
   | 'passkey'
   | 'question'
   | 'session'
+  | 'application'
   | 'factor'
   | 'user_code'
 

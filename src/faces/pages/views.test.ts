@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { Passkey } from '../../model/passkey.ts'
 import type { Factor } from '../../model/user.ts'
 import { languages, wordsFor } from '../../words/words.ts'
+import { applicationsPage } from './application-views.ts'
 import { assets, handOverScript, passkeyScript, script, stylesheet } from './assets.ts'
 import { brandOf, contrast } from './brand.ts'
 import { chooserPage } from './choice-views.ts'
@@ -105,6 +106,30 @@ const pages: [string, (frame: Frame) => Html][] = [
   ],
   ['old passkeys', (frame) => passkeysPage(frame, { party, passkeys: [], state: 'stale' })],
   ['guarded passkeys', (frame) => passkeysPage(frame, { party, passkeys: [], state: 'weak' })],
+  [
+    'applications',
+    (frame) =>
+      applicationsPage(frame, {
+        allowed: [evil, 'plain'].map((text) => ({
+          application: {
+            ...{ id: text, name: text, origin: 'document' as const },
+            appearance: { logoUrl: 'https://cdn.example.com/logo.svg' },
+          },
+          consent: {
+            ...{ scopes: ['email', evil], organizationScopes: [evil] },
+            ...{ resourceScopes: {}, organizationIds: [] },
+          },
+          resources: [{ name: evil, scopes: [evil] }],
+          ...{ organizations: [evil], documentHost: evil, givenAt: passkey.createdAt },
+        })),
+        ...{ sessionId: evil, passkeys: true, notice: evil },
+      }),
+  ],
+  [
+    'no applications',
+    (frame) =>
+      applicationsPage(frame, { allowed: [], sessionId: evil, passkeys: false, notice: null }),
+  ],
   [
     'key or code',
     (frame) =>
