@@ -219,6 +219,15 @@ describe.skipIf(!machineHas('Chromium'))('the provider’s pages in a browser', 
       await page.goto(asking({ ...partner, prompt: 'none' }))
       expect(await heard(page)).toMatch(/^GET .*"code"/)
 
+      await page.goto(`${at.url}/account/applications`)
+      expect(await heard(page)).toContain('See your email address')
+      expect(await heard(page)).toContain('Acme')
+      await page.getByRole('button', { name: 'Take access back from Partner Analytics' }).click()
+      await page.waitForURL('**/account/applications?notice=withdrawn')
+      expect(await heard(page)).not.toContain('Partner Analytics')
+      await page.goto(asking({ ...partner, prompt: 'none' }))
+      expect(await heard(page)).toContain('"error":"consent_required"')
+
       const back = new URLSearchParams({
         client_id: 'shop',
         post_logout_redirect_uri: `${at.shop}/`,
@@ -261,6 +270,13 @@ describe.skipIf(!machineHas('Chromium'))('the provider’s pages in a browser', 
       await look('chooser')
       await page.goto(asking({ ...locales, client_id: 'partner', prompt: 'consent' }))
       await look('consent')
+      await page.click('#allow')
+      await page.waitForURL('**/callback?*')
+      await page.goto(`${at.url}/account/applications?lang=${language}`)
+      await look('applications')
+      await page.click('[name=application]')
+      await page.waitForURL('**/account/applications?notice=withdrawn')
+      await look('no applications')
       await page.goto(`${at.url}/oidc/session/end?client_id=shop&ui_locales=${language}`)
       await look('sign-out')
       const device = await deviceCode(locales)

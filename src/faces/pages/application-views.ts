@@ -22,7 +22,7 @@ export function applicationsPage(frame: Frame, step: ApplicationsStep): Html {
     notice,
     title: applications.title,
     body: html`<p${isNone && html` class="muted"`}>${isNone ? applications.none : applications.lead}</p>
-${!isNone && html`<ul class="rows apps">${allowed.map((one) => row(frame, one, sessionId))}</ul>`}
+${!isNone && html`<ul class="apps">${allowed.map((one) => row(frame, one, sessionId))}</ul>`}
 ${!isNone && html`<p class="muted small">${applications.kept}</p>`}
 ${passkeys && html`<p><a class="to" href="/account/passkeys">${passkey.manage}</a></p>`}`,
   })
