@@ -158,6 +158,7 @@ function issueCode(ctx: Tx, authorization: Authorization, session: BrowserSessio
   return writeCode(ctx, given, {
     ...{ applicationId: application.id, redirectUri: back.redirectUri },
     ...{ challenge, nonce, jkt: keyThumbprint },
+    consentSince: session.consent?.since ?? null,
   })
 }
 

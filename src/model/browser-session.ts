@@ -13,7 +13,7 @@ export interface BrowserSession extends Pick<Session, 'id' | 'userId' | 'aal'> {
   /** When the user signed in. A second factor alone is no sign-in: it makes no session younger. */
   authenticatedAt: Date
   /** What its user allowed this application before; null when nothing, and where nobody is asked. */
-  consent: Consent | null
+  consent: (Consent & Pick<ConsentRow, 'since'>) | null
 }
 
 /** The session behind a browser's cookie, while its user may act, and the user's consent, in one query. */
@@ -46,7 +46,7 @@ export async function findBrowserSession(
     userId: row.userId,
     aal: row.aal ?? 'aal1',
     authenticatedAt: row.at ?? new Date(0),
-    consent: row.consent === null ? null : toConsent(row.consent),
+    consent: row.consent === null ? null : { ...toConsent(row.consent), since: row.consent.since },
   }
 }
 

@@ -36,6 +36,8 @@ export interface CodeDetails {
   nonce: string | null
   /** The key that has to be proved (`dpop_jkt`, RFC 9449 § 10). */
   jkt: string | null
+  /** Which consent of its user it rests upon; null where nobody is asked. */
+  consentSince: number | null
 }
 
 /** A code in short: it goes through the browser's address. Times are milliseconds since 1970. */
@@ -61,6 +63,8 @@ interface Payload {
   k?: string
   /** The nonce. */
   w?: string
+  /** Since when the user allows it. */
+  y?: number
 }
 
 const purpose = 'authorization-code'
@@ -84,6 +88,7 @@ export function writeCode(ctx: Tx, given: Giving, asked: CodeDetails): string {
     ...(asked.challenge !== null && { c: asked.challenge }),
     ...(asked.nonce !== null && { w: asked.nonce }),
     ...(asked.jkt !== null && { k: asked.jkt }),
+    ...(asked.consentSince !== null && { y: asked.consentSince }),
   }
   return writeMarked(ctx, purpose, payload)
 }
@@ -113,7 +118,7 @@ export async function redeemCode(
   if (code === null || code.u !== redirectUri || (code.c ?? null) !== challenge) return null
   if (code.k !== undefined && code.k !== issue.cnf?.jkt) return null
   const isWide = tellsRights(code.o)
-  const allowed = allowing(issue)
+  const allowed = allowing(issue, code.y)
   const hasRefresh = alwaysRefresh || code.o.split(' ').includes('offline_access')
   const { rows } = await sql<HolderRow & Pick<GrantedRow, 'rights'>>`
     with held as (

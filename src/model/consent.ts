@@ -1,3 +1,4 @@
+import type { RawBuilder } from 'kysely'
 import type { Tx } from '../base/context.ts'
 import { sql } from '../base/sql.ts'
 import type { Application, ApplicationOrigin } from './application.ts'
@@ -29,6 +30,8 @@ export async function findConsent(
 }
 
 export interface ConsentRow {
+  /** Microseconds since 1970: which one it is, for there may be another after it was taken back. */
+  since: number
   scopes: string[]
   resource_scopes: Record<string, string[]>
   organization_scopes: string[]
@@ -36,10 +39,15 @@ export interface ConsentRow {
 }
 
 /** A consent `c` as one JSON column. */
-export const consentObject = sql`json_build_object('scopes', c.scopes, 'resource_scopes', c.resource_scopes,
+export const consentObject = sql`json_build_object('since', ${sinceOf('c')}, 'scopes', c.scopes, 'resource_scopes', c.resource_scopes,
   'organization_scopes', c.organization_scopes,
   'organization_ids', array(select o.organization_id from idp.consent_organizations o
     where o.user_id = c.user_id and o.application_id = c.application_id order by 1))`
+
+/** When the consent of that name in a statement was given first, exactly. */
+export function sinceOf(consent: string): RawBuilder<number> {
+  return sql<number>`(extract(epoch from ${sql.ref(`${consent}.created_at`)}) * 1000000)::bigint`
+}
 
 export function toConsent(row: ConsentRow): Consent {
   return {

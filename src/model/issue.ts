@@ -1,5 +1,6 @@
 import type { RawBuilder } from 'kysely'
 import { sql } from '../base/sql.ts'
+import { sinceOf } from './consent.ts'
 import type { Granted } from './grant.ts'
 import { type Asker, rightsColumn, type Target } from './rights.ts'
 
@@ -68,15 +69,17 @@ export function isAllowed({ isThirdParty, applicationId }: Issue): RawBuilder<bo
 /**
  * The same where a grant is made: a `join` for the consent of user `u`, which `locked` keeps until the grant stands, so that
  * who takes it back at this moment waits and finds the grant. The application is locked before it, as its deletion does.
+ * With `since` it must be that very consent: what was taken back does not come again with another one.
  */
-export function allowing({ isThirdParty, applicationId }: Asker): {
-  join: RawBuilder<unknown>
-  locked: RawBuilder<unknown>
-} {
+export function allowing(
+  { isThirdParty, applicationId }: Asker,
+  since?: number,
+): { join: RawBuilder<unknown>; locked: RawBuilder<unknown> } {
   if (!isThirdParty) return { join: sql``, locked: sql`` }
   return {
     join: sql`join idp.applications asking on asking.id = ${applicationId}
-      join idp.consents allowed on allowed.user_id = u.id and allowed.application_id = asking.id`,
+      join idp.consents allowed on allowed.user_id = u.id and allowed.application_id = asking.id
+        ${since === undefined ? sql`` : sql`and ${sinceOf('allowed')} = ${since}::bigint`}`,
     locked: sql`, asking, allowed`,
   }
 }

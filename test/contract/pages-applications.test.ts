@@ -122,6 +122,18 @@ test('what is taken back is good for nothing any more, in whatever session, and 
   expect(rows).toEqual([told('consent.revoked'), told('grant.revoked'), told('grant.revoked')])
 })
 
+test('a code of before stays good for nothing when the application is allowed anew', async () => {
+  const at = await partnership()
+  const { browser, sessionId } = at.ann
+  const old = await partnerCode(at.ann)
+  at.scene.pass(1000)
+  await browser.send(home, { session: sessionId, application: 'partner' })
+  at.scene.pass(1000)
+  const code = await partnerCode(at.ann, { scope: 'openid' })
+  expect(await verdict(await redeemPartner(at, old))).toBe('400 invalid_grant')
+  expect((await redeemPartner(at, code)).status).toBe(200)
+})
+
 test('a device of the application is out as well, and one that waits for its tokens', async () => {
   const at = await partnership()
   await createApplication(at.scene.ctx, {
