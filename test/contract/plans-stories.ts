@@ -56,6 +56,7 @@ import {
   signedIn,
   well,
 } from './plans-stage.ts'
+import { partner } from './plans-stories-partner.ts'
 import { newPasskey } from './software-key.ts'
 
 export const supabase: Story[] = [
@@ -395,5 +396,5 @@ export const members: Story[] = [
 ]
 
 export const stories: readonly Story[] = [
-  ...[...supabase, ...lists, ...openid, ...background, ...authjs, ...members],
+  ...[...supabase, ...lists, ...openid, ...background, ...authjs, ...members, ...partner],
 ]
