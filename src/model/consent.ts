@@ -131,13 +131,15 @@ export async function deleteConsent(
   ctx: Tx,
   { userId, applicationId }: { userId: string; applicationId: string },
 ): Promise<boolean> {
-  // User and application first: their own ends take grants before consents, and would be waited for, and wait.
+  // What takes grants along when it ends is held before them, or each would wait for the other: user, application, sessions.
   const { rows } = await sql`
     with held as (
       select u.id as user_id, a.id as application_id from auth.users u cross join idp.applications a
       where u.id = ${userId} and a.id = ${applicationId} for key share of u, a),
+    going_on as (
+      select s.id from held join auth.sessions s on s.user_id = held.user_id for key share of s),
     withdrawn as (
-      delete from idp.consents c using held where c.user_id = held.user_id and c.application_id = held.application_id
+      delete from idp.consents c using held, (select count(*) from going_on) all_of_them where c.user_id = held.user_id and c.application_id = held.application_id
       returning c.user_id, c.application_id, null::uuid as session_id),
     ${recordingOf(ctx, 'consent.revoked', 'withdrawn')}
     select user_id from withdrawn`.execute(ctx.db)

@@ -1,9 +1,13 @@
+import { sql } from 'kysely'
 import pg from 'pg'
 import { expect, test } from 'vitest'
 import { openDatabase } from '../../src/db/open.ts'
 import { withdrawConsent } from '../../src/flows/allow.ts'
 import { deleteApplication } from '../../src/model/application.ts'
-import { deleteUser } from '../../src/model/user.ts'
+import { saveConsent } from '../../src/model/consent.ts'
+import { readMarked } from '../../src/model/marked.ts'
+import { createSession, endSessionsOf } from '../../src/model/session.ts'
+import { createUser, deleteUser } from '../../src/model/user.ts'
 import { countWaiting } from './locks.ts'
 import { type Gate, me, person, type Tokens, verdict } from './oidc-client.ts'
 import {
@@ -15,7 +19,7 @@ import {
 } from './pages-applications-partner.ts'
 
 /** The partner's world, where somebody holds a lock until they let go. */
-async function stage(statement: string) {
+async function stage(lock: (code: { g: string; e: number } | null) => string) {
   const at = await partnership()
   const { ctx, database } = at.scene
   const url = database.url ?? ''
@@ -27,7 +31,7 @@ async function stage(statement: string) {
   const holder = new pg.Client({ connectionString: url })
   await holder.connect()
   await holder.query('begin')
-  await holder.query(statement)
+  await holder.query(lock(readMarked(ctx, 'authorization-code', code)))
   return {
     ...{ at, code, tokens },
     withdraw: () => withdrawConsent(ctx, { userId: at.ann.user.id, applicationId: 'partner' }),
@@ -37,7 +41,7 @@ async function stage(statement: string) {
         expect.poll(() => countWaiting(at.scene), { timeout: 30_000 }).toBe(count),
         ...(done === undefined ? [] : [done]),
       ]),
-    letGo: () => holder.query('commit'),
+    letGo: () => holder.query('rollback'),
     async [Symbol.asyncDispose]() {
       await holder.end()
       await patient.close()
@@ -59,8 +63,11 @@ async function expectNothingLeft(at: Gate, answers: readonly Response[]): Promis
 }
 
 test('a code that is being redeemed when its consent is taken back leaves nothing good', async () => {
-  await using at = await stage('select from auth.sessions for update')
-  // It has seen the consent, and its grant waits for the session.
+  await using at = await stage(
+    (code) => `insert into idp.spent_codes (expires_at, grant_id)
+      values ('${new Date(code?.e ?? 0).toISOString()}', '${code?.g}')`,
+  )
+  // It has seen the consent, and waits whether somebody else has spent it.
   const redeeming = redeemPartner(at.at, at.code)
   await at.waiting(1)
   const withdrawing = at.withdraw()
@@ -73,7 +80,7 @@ test('a code that is being redeemed when its consent is taken back leaves nothin
 }, 90_000)
 
 test('a code that comes while its consent is being taken back gives no tokens', async () => {
-  await using at = await stage('select from idp.grants for update')
+  await using at = await stage(() => 'select from idp.grants for update')
   // The consent is gone already, but nobody can see that yet.
   const withdrawing = at.withdraw()
   await at.waiting(1)
@@ -116,3 +123,24 @@ test.each(['the consent', 'the user', 'the application'])(
   },
   60_000,
 )
+
+test('who signs out everywhere at the same moment does not stand in the way', async () => {
+  const at = await partnership()
+  const { ctx } = at.scene
+  for (let round = 0; round < 20; round += 1) {
+    const { id: userId } = await createUser(ctx, { email: `ann${round}@example.org` })
+    const ask = { userId, applicationId: 'partner' }
+    const nothing = { scopes: [], resourceScopes: {}, organizationScopes: [] }
+    await saveConsent(ctx, ask, { ...nothing, organizationIds: [] })
+    for (let number = 0; number < 30; number += 1)
+      await createSession(ctx, { userId, method: 'password' })
+    // The grants of the last session are the first, so that the two meet on the way.
+    await sql`
+      insert into idp.grants (id, user_id, session_id, application_id, authenticated_at)
+      select gen_random_uuid(), s.user_id, s.id, 'partner', now() from auth.sessions s
+      where s.user_id = ${userId} order by s.ctid desc`.execute(ctx.db)
+    const [isWithdrawn] = await Promise.all([withdrawConsent(ctx, ask), endSessionsOf(ctx, userId)])
+    expect(isWithdrawn).toBe(true)
+    await expectNothingLeft(at, [])
+  }
+}, 60_000)
