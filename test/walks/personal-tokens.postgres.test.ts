@@ -1,7 +1,6 @@
 import * as client from 'openid-client'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Ended, jsonLines, sekisho } from '../contract/cli-runner.ts'
-import { databaseKind } from '../database.ts'
 import { variablesOf } from './server.ts'
 import { type Account, application, createAccount, type Stage, setStage } from './stage.ts'
 
@@ -16,7 +15,7 @@ let ann: Account
 let config: client.Configuration
 
 beforeAll(async () => {
-  stage = await setStage(databaseKind(), {
+  stage = await setStage('postgres', {
     apply: {
       applications: [{ ...program, customClientMetadata: { allowTokenExchange: true } }],
       resources: [{ name: 'Notes', indicator: api, scopes: [{ name: 'notes:read' }] }],
