@@ -1,6 +1,12 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Browser, type BrowserContext, chromium as driver, type Page } from 'playwright-core'
+import {
+  type Browser,
+  type BrowserContext,
+  type CDPSession,
+  chromium as driver,
+  type Page,
+} from 'playwright-core'
 import { chromium, top } from './machine.ts'
 
 let browser: Browser | null = null
@@ -38,6 +44,26 @@ export async function passHostedPages(
   await page.getByRole('button', { name: 'Continue' }).click()
   await page.getByRole('textbox', { name: 'Password' }).fill(password)
   await page.getByRole('button', { name: 'Sign in', exact: true }).click()
+}
+
+/** A device that keeps passkeys, or a security key: it never asks anything, and its owner is always there. */
+export async function giveKey(
+  page: Page,
+  { isResident = true } = {},
+): Promise<{ device: CDPSession; authenticatorId: string }> {
+  const device = await page.context().newCDPSession(page)
+  await device.send('WebAuthn.enable', { enableUI: false })
+  const { authenticatorId } = await device.send('WebAuthn.addVirtualAuthenticator', {
+    options: {
+      protocol: 'ctap2',
+      transport: isResident ? 'internal' : 'usb',
+      hasResidentKey: isResident,
+      hasUserVerification: true,
+      isUserVerified: true,
+      automaticPresenceSimulation: true,
+    },
+  })
+  return { device, authenticatorId }
 }
 
 /** What the page looked like when a walk failed. */

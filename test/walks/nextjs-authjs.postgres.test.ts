@@ -1,9 +1,9 @@
 import type { BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { closeBrowser, keepPicture, openBrowser } from './browser.ts'
+import { closeBrowser, giveKey, keepPicture, openBrowser } from './browser.ts'
 import { query } from './ledger.ts'
 import { machineHas } from './machine.ts'
-import { adapterOf, type Club, giveKey, openClub, signInByLink, signInByPage } from './nextjs.ts'
+import { adapterOf, type Club, openClub, signInByLink, signInByPage } from './nextjs.ts'
 import { createAccount, freshEmail } from './stage.ts'
 
 describe.runIf(machineHas('Chromium'))('Next.js with next-auth 5', () => {
@@ -30,7 +30,7 @@ describe.runIf(machineHas('Chromium'))('Next.js with next-auth 5', () => {
 
   test('a passkey signs in whom the hosted page signed in before, until Sekisho ends the session', async () => {
     const account = await createAccount(club.stage.server)
-    await giveKey(context, page)
+    await giveKey(page)
     await signInByPage(page, account)
     await page.getByText(`You are ${account.email}.`).waitFor()
     expect(await sessionsOf(account.id)).toHaveLength(1)

@@ -1,4 +1,4 @@
-import type { BrowserContext, Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { type SekishoAdapter, sekishoHttpAdapter } from '../../authjs/http.ts'
 import { freePort } from '../setup/free-port.ts'
 import { passHostedPages } from './browser.ts'
@@ -94,20 +94,4 @@ export async function signInByLink(page: Page, club: Club, email: string): Promi
   const { link } = await club.stage.post.next(email)
   await page.goto(link)
   return link
-}
-
-/** A key in the machine that never asks anything, and whose owner is always there. */
-export async function giveKey(context: BrowserContext, page: Page): Promise<void> {
-  const session = await context.newCDPSession(page)
-  await session.send('WebAuthn.enable')
-  await session.send('WebAuthn.addVirtualAuthenticator', {
-    options: {
-      protocol: 'ctap2',
-      transport: 'internal',
-      hasResidentKey: true,
-      hasUserVerification: true,
-      isUserVerified: true,
-      automaticPresenceSimulation: true,
-    },
-  })
 }

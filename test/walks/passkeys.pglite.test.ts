@@ -9,6 +9,7 @@ import { createUser } from '../../src/model/user.ts'
 import { softwareKey } from '../contract/software-key.ts'
 import { freePort } from '../setup/free-port.ts'
 import { type World, world } from '../world.ts'
+import { giveKey } from './browser.ts'
 import { machineHas } from './machine.ts'
 import { watchedPages } from './watched.ts'
 
@@ -37,19 +38,7 @@ describe.skipIf(!machineHas('Chromium'))('passkeys in a browser', () => {
         PublicKeyCredential.isConditionalMediationAvailable = async () => false
       })
     }
-    const device = await page.context().newCDPSession(page)
-    await device.send('WebAuthn.enable', { enableUI: false })
-    const { authenticatorId } = await device.send('WebAuthn.addVirtualAuthenticator', {
-      options: {
-        protocol: 'ctap2',
-        transport: 'internal',
-        hasResidentKey: true,
-        hasUserVerification: true,
-        isUserVerified: true,
-        automaticPresenceSimulation: true,
-      },
-    })
-    return { page, device, authenticatorId }
+    return { page, ...(await giveKey(page)) }
   }
 
   async function signInWithCode(page: Page): Promise<void> {

@@ -18,6 +18,7 @@ import { updateSettings } from '../../src/model/settings.ts'
 import { createUser, findUser } from '../../src/model/user.ts'
 import { freePort } from '../setup/free-port.ts'
 import { type World, world } from '../world.ts'
+import { giveKey } from './browser.ts'
 import { machineHas, top } from './machine.ts'
 import { watchedPages } from './watched.ts'
 
@@ -109,23 +110,8 @@ describe.skipIf(!machineHas('Chromium'))('keys as second factors in a browser', 
         PublicKeyCredential.isConditionalMediationAvailable = async () => false
       })
     }
-    await plugIn(page, isResident)
+    await giveKey(page, { isResident })
     return page
-  }
-
-  async function plugIn(page: Page, isResident: boolean): Promise<void> {
-    const device = await page.context().newCDPSession(page)
-    await device.send('WebAuthn.enable', { enableUI: false })
-    await device.send('WebAuthn.addVirtualAuthenticator', {
-      options: {
-        protocol: 'ctap2',
-        transport: isResident ? 'internal' : 'usb',
-        hasResidentKey: isResident,
-        hasUserVerification: true,
-        isUserVerified: true,
-        automaticPresenceSimulation: true,
-      },
-    })
   }
 
   /** As an app does it: in its own page, with supabase-js. */

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { listSessions } from '../../src/model/session.ts'
 import { settingsOf } from '../contract/gotrue-external-world.ts'
 import { client, startProviders } from '../servers/providers.ts'
-import { closeBrowser, openBrowser } from './browser.ts'
+import { closeBrowser, giveKey, openBrowser } from './browser.ts'
 import { machineHas } from './machine.ts'
 import { type SiteStage, siteStage } from './supabase-site.ts'
 
@@ -206,18 +206,7 @@ describe.skipIf(!machineHas('Chromium'))('in Chromium', () => {
       await browser().send('/sign-up', { email, password })
       const context = await openBrowser({ scripts: true })
       const page = await context.newPage()
-      const device = await context.newCDPSession(page)
-      await device.send('WebAuthn.enable', { enableUI: false })
-      await device.send('WebAuthn.addVirtualAuthenticator', {
-        options: {
-          protocol: 'ctap2',
-          transport: 'internal',
-          hasResidentKey: true,
-          hasUserVerification: true,
-          isUserVerified: true,
-          automaticPresenceSimulation: true,
-        },
-      })
+      await giveKey(page)
       const says = (text: string) =>
         page
           .locator('output', { hasText: /./ })
